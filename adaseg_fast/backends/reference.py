@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every kernel written for clarity, in NumPy: the oracle of the tests.
+
+Ownership is decided here by asking, for every pixel and triangle, on which side of the three edges
+the pixel lies once it has been moved by an infinitesimal amount (csrc/core/edge.h) - not by the
+scan conversion of the fast backends, so that the two check each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+class Triangle(NamedTuple):
+    number: int
+    corners: tuple[int, int, int]
+    points: tuple[tuple[int, int], ...]  # (row, column) on the lattice, Python integers
+
+
+def lattice_bits(height: int, width: int) -> int:
+    """Binary digits below the pixel: coordinates stay under 2**31."""
+    return 31 - max(height - 1, width - 1, 1).bit_length()
+
+
+def snap(phi: Array, height: int, width: int) -> NDArray[np.int64]:
+    """(2, h, w) relative coordinates -> lattice coordinates, rounded to even and clamped."""
+    if not np.isfinite(phi).all():
+        raise ValueError("phi holds NaN or infinity; finite coordinates in [0, 1] are wanted")
+    bits = lattice_bits(height, width)
+    extents = np.array([max(height - 1, 1) << bits, max(width - 1, 1) << bits])
+    scaled = phi.astype(np.float64) * extents[:, None, None]
+    return np.rint(np.clip(scaled, 0, extents[:, None, None])).astype(np.int64)
+
+
+def area2(p: tuple[int, int], q: tuple[int, int], s: tuple[Any, Any]) -> Any:
+    """Twice the signed area; ``s`` may hold arrays."""
+    return (q[1] - p[1]) * (s[0] - p[0]) - (q[0] - p[0]) * (s[1] - p[1])
+
+
+def takes_main_diagonal(
+    a: tuple[int, int], b: tuple[int, int], c: tuple[int, int], d: tuple[int, int], rule: int
+) -> bool:
+    """Whether the cell a, b, c, d (clockwise from its upper left) is split along a-c."""
+    if rule != 0:
+        return rule == 1
+    main_fits = area2(a, b, c) >= 0 and area2(a, c, d) >= 0
+    anti_fits = area2(a, b, d) >= 0 and area2(b, c, d) >= 0
+    if not (main_fits and anti_fits):
+        return main_fits or not anti_fits
+
+    def dot(apex: tuple[int, int]) -> int:
+        return sum((a[k] - apex[k]) * (c[k] - apex[k]) for k in range(2))
+
+    return area2(a, b, c) * dot(d) + area2(a, c, d) * dot(b) >= 0
+
+
+def list_triangles(lattice: NDArray[np.int64], rule: int) -> Iterator[Triangle]:
+    """Cell by cell, row-major; the triangle with the cell's upper edge comes first."""
+    _, h, w = lattice.shape
+    points = [
+        (int(r), int(c)) for r, c in zip(lattice[0].flat, lattice[1].flat, strict=True)
+    ]
+    number = 0
+    for i in range(h - 1):
+        for j in range(w - 1):
+            a, b, c, d = i * w + j, i * w + j + 1, (i + 1) * w + j + 1, (i + 1) * w + j
+            main = takes_main_diagonal(points[a], points[b], points[c], points[d], rule)
+            for corners in ((a, b, c), (a, c, d)) if main else ((a, b, d), (b, c, d)):
+                yield Triangle(number, corners, tuple(points[v] for v in corners))
+                number += 1
+
+
+def _inside(triangle: Triangle, rows: Array, cols: Array, bits: int, shape: tuple[int, int]) -> Array:
+    """Which pixels lie in the open triangle once moved: first order in columns, second in rows."""
+    last_row, last_col = (max(size - 1, 1) for size in shape)
+    move_row = np.where(rows == last_row, -1, 1)
+    move_col = np.where(cols == last_col, -1, 1)
+    sides = []
+    for k in range(3):
+        p, q = triangle.points[(k + 1) % 3], triangle.points[(k + 2) % 3]
+        side = np.sign(area2(p, q, (rows << bits, cols << bits)))
+        side = np.where(side == 0, np.sign(p[0] - q[0]) * move_col, side)
+        sides.append(np.where(side == 0, np.sign(q[1] - p[1]) * move_row, side))
+    return (sides[0] != 0) & (sides[0] == sides[1]) & (sides[1] == sides[2])
+
+
+def _rasterize_item(
+    phi: Array, height: int, width: int, rule: int
+) -> tuple[NDArray[np.int32], NDArray[np.float64], list[Triangle]]:
+    """Owner of each pixel (-1: none), the weights (3, H, W) in float64, and the triangles."""
+    bits = lattice_bits(height, width)
+    faces = np.full((height, width), -1, np.int32)
+    weights = np.zeros((3, height, width))
+    found = list(list_triangles(snap(phi, height, width), rule))
+    for triangle in found:
+        low = [min(p[k] for p in triangle.points) >> bits for k in range(2)]
+        high = [max(p[k] for p in triangle.points) >> bits for k in range(2)]
+        rows, cols = np.meshgrid(
+            np.arange(low[0], min(high[0] + 1, height)),
+            np.arange(low[1], min(high[1] + 1, width)),
+            indexing="ij",
+        )
+        inside = _inside(triangle, rows, cols, bits, (height, width))
+        rows, cols = rows[inside], cols[inside]
+        faces[rows, cols] = triangle.number
+        a, b, c = triangle.points
+        for k, (p, q) in enumerate(((b, c), (c, a), (a, b))):
+            side = area2(p, q, (rows << bits, cols << bits))
+            weights[k, rows, cols] = side / area2(a, b, c) if side.size else side
+    return faces, weights, found
+
+
+def _corner_scores(scores: Array, faces: Array, found: list[Triangle]) -> Array:
+    """(C, 3, H, W): scores (C, h, w) at the corners of each pixel's triangle; 0 outside."""
+    corners = np.array([t.corners for t in found])
+    flat = scores.reshape(scores.shape[0], -1)
+    values: Array = np.moveaxis(flat[:, corners[faces]], -1, 1)
+    return np.where(faces >= 0, values, 0)
+
+
+def _compute_type(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
+    return np.float64 if dtype == np.float64 else np.float32
+
+
+def sample(
+    image: Array, phi: Array, out: Array, mean: Sequence[float], std: Sequence[float], threads: int
+) -> None:
+    """Eq. (1), and (x - mean) / std where a std is given."""
+    if not np.isfinite(phi).all():
+        raise ValueError("phi holds NaN or infinity; finite coordinates in [0, 1] are wanted")
+    height, width = image.shape[2:]
+    for n in range(len(image)):
+        rows, cols = _nearest_pixels(phi[n], height, width)
+        pixels = image[n][:, rows, cols]
+        if std:
+            kind = _compute_type(image.dtype)
+            shift, scale = (np.array(x, kind)[:, None, None] for x in (mean, std))
+            pixels = (pixels.astype(kind) - shift) / scale
+        out[n] = pixels
+
+
+def _nearest_pixels(phi: Array, height: int, width: int) -> tuple[Array, Array]:
+    rows, cols = (
+        np.rint(np.clip(phi[k].astype(np.float64) * (size - 1), 0, size - 1)).astype(np.int64)
+        for k, size in enumerate((height, width))
+    )
+    return rows, cols
+
+
+def sample_backward(
+    grad: Array, phi: Array, grad_image: Array, std: Sequence[float], threads: int
+) -> None:
+    """The transpose of the gather."""
+    kind = _compute_type(grad_image.dtype)
+    for n in range(len(grad)):
+        rows, cols = _nearest_pixels(phi[n], *grad_image.shape[2:])
+        for c in range(grad.shape[1]):
+            plane = np.zeros(grad_image.shape[2:], kind)
+            values = grad[n, c].astype(kind)
+            np.add.at(plane, (rows, cols), values / kind(std[c]) if std else values)
+            grad_image[n, c] = plane
+
+
+def triangles(
+    phi: Array, out: Array, height: int, width: int, diagonal: int, threads: int
+) -> None:
+    """Vertex numbers of every triangle."""
+    for n in range(len(phi)):
+        out[n] = [t.corners for t in list_triangles(snap(phi[n], height, width), diagonal)]
+
+
+def rasterize(phi: Array, faces: Array, weights: Array, diagonal: int, threads: int) -> None:
+    """Owner and barycentric weights of every pixel."""
+    for n in range(len(phi)):
+        faces[n], weights[n], _ = _rasterize_item(phi[n], *faces.shape[1:], diagonal)
+
+
+def interpolate(scores: Array, phi: Array, out: Array, diagonal: int, threads: int) -> None:
+    """Sec. 3.3: barycentric interpolation in each triangle."""
+    for n in range(len(phi)):
+        faces, weights, found = _rasterize_item(phi[n], *out.shape[2:], diagonal)
+        corner = _corner_scores(scores[n], faces, found)
+        out[n] = np.einsum("ckhw,khw->chw", corner.astype(np.float64), weights)
+
+
+def interpolate_argmax(scores: Array, phi: Array, out: Array, diagonal: int, threads: int) -> None:
+    """The class with the highest interpolated score, the lowest on a tie."""
+    values = np.zeros((*scores.shape[:2], *out.shape[1:]), _compute_type(scores.dtype))
+    interpolate(scores, phi, values, diagonal, threads)
+    out[...] = values.argmax(1)
+    uncovered = 255 if out.dtype == np.uint8 else -1
+    for n in range(len(phi)):
+        faces, _, _ = _rasterize_item(phi[n], *out.shape[1:], diagonal)
+        out[n][faces < 0] = uncovered
+
+
+def interpolate_backward(
+    grad: Array,
+    scores: Array,
+    phi: Array,
+    grad_scores: Array | None,
+    grad_phi: Array | None,
+    diagonal: int,
+    threads: int,
+) -> None:
+    """Each pixel gives weight * gradient to its corners, and their motion moves its plane."""
+    height, width = grad.shape[2:]
+    bits = lattice_bits(height, width)
+    for n in range(len(phi)):
+        faces, weights, found = _rasterize_item(phi[n], height, width, diagonal)
+        vertices = scores.shape[2] * scores.shape[3]
+        to_scores = np.zeros((scores.shape[1], vertices))
+        to_phi = np.zeros((2, vertices))
+        flat = scores[n].reshape(scores.shape[1], -1).astype(np.float64)
+        for triangle in found:
+            own = faces == triangle.number
+            if not own.any():
+                continue
+            share = np.einsum("cp,kp->ck", grad[n][:, own].astype(np.float64), weights[:, own])
+            corners = list(triangle.corners)
+            np.add.at(to_scores, (slice(None), corners), share)
+            a, b, c = (np.array(p, np.float64) / 2.0**bits for p in triangle.points)
+            plane = np.linalg.solve(  # gradient of the affine function, (2, C)
+                np.stack([b - a, c - a]),
+                np.stack([flat[:, v] - flat[:, corners[0]] for v in corners[1:]]),
+            )
+            for k, vertex in enumerate(corners):
+                to_phi[:, vertex] -= plane @ share[:, k] * [max(height - 1, 1), max(width - 1, 1)]
+        if grad_scores is not None:
+            grad_scores[n] = to_scores.reshape(grad_scores.shape[1:])
+        if grad_phi is not None:
+            clamped = (phi[n] < 0) | (phi[n] > 1)
+            grad_phi[n] = np.where(clamped, 0, to_phi.reshape(grad_phi.shape[1:]))
+
+
+def boundary_mask(
+    labels: Array, out: Array, classes: Sequence[int] | None, ignore_index: int, threads: int
+) -> None:
+    """Pixels with a 4-neighbour of another label, both sides."""
+    out[...] = False
+    for axis in (1, 2):
+        size = labels.shape[axis]
+        first = np.take(labels, range(size - 1), axis)
+        second = np.take(labels, range(1, size), axis)
+        edge = (first != second) & (first != ignore_index) & (second != ignore_index)
+        if classes is not None:
+            edge &= np.isin(first, list(classes)) | np.isin(second, list(classes))
+        for start in (0, 1):
+            part = [slice(None)] * 3
+            part[axis] = slice(start, start + size - 1)
+            out[tuple(part)] |= edge
+
+
+def nearest_boundary(
+    labels: Array, out: Array, classes: Sequence[int] | None, ignore_index: int, threads: int
+) -> None:
+    """By measuring the distance to every boundary pixel; the first in raster order on a tie."""
+    height, width = labels.shape[1:]
+    h, w = out.shape[2:]
+    mask = np.zeros(labels.shape, bool)
+    boundary_mask(labels, mask, classes, ignore_index, threads)
+    for n in range(len(labels)):
+        rows, cols = np.nonzero(mask[n])
+        for i in range(h):
+            for j in range(w):
+                if rows.size == 0:
+                    out[n, :, i, j] = _relative(i, h), _relative(j, w)
+                    continue
+                row, col = round_even(i * (height - 1), h - 1), round_even(j * (width - 1), w - 1)
+                nearest = np.argmin((rows - row) ** 2 + (cols - col) ** 2)
+                out[n, 0, i, j] = _relative(int(rows[nearest]), height)
+                out[n, 1, i, j] = _relative(int(cols[nearest]), width)
+
+
+def round_even(numerator: int, denominator: int) -> int:
+    """The integer nearest to a quotient, even on a tie; 0 where the denominator is 0."""
+    if denominator == 0:
+        return 0
+    quotient, rest = divmod(numerator, denominator)
+    up = 2 * rest > denominator or (2 * rest == denominator and quotient % 2 == 1)
+    return quotient + up
+
+
+def _relative(index: int, size: int) -> float:
+    return index / (size - 1) if size > 1 else 0.0

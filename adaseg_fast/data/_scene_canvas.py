@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The canvas of a synthetic scene: colours and truth drawn by the same strokes.
+
+Every shape goes into two rasters at once: ``image`` (antialiased) and ``segments``, the number of
+the thing a pixel shows. Labels and instances are looked up from ``segments`` at the end, so they
+cannot disagree. Points are (column, row) in pixels; the centre of the first pixel is (0, 0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Points = NDArray[np.float64]
+Color = tuple[float, float, float]
+
+_SUBPIXEL_BITS = 4
+_NEUTRAL = 128  # of the shade map: leaves a colour as it is
+
+
+class Kind(IntEnum):
+    """The classes of a scene; the value is the class number."""
+
+    SKY = 0
+    BUILDING = 1
+    ROAD = 2
+    PAVEMENT = 3
+    VEGETATION = 4
+    FENCE = 5
+    POLE = 6
+    SIGN = 7
+    CAR = 8
+    PEDESTRIAN = 9
+    BICYCLIST = 10
+
+
+def tint(color: Color, factor: float) -> Color:
+    """``color`` made darker (below 1) or brighter (above 1)."""
+    return (
+        min(255.0, color[0] * factor),
+        min(255.0, color[1] * factor),
+        min(255.0, color[2] * factor),
+    )
+
+
+def blend(first: Color, second: Color, amount: float) -> Color:
+    """``first`` at 0, ``second`` at 1, the straight line between."""
+    keep = 1.0 - amount
+    return (
+        keep * first[0] + amount * second[0],
+        keep * first[1] + amount * second[1],
+        keep * first[2] + amount * second[2],
+    )
+
+
+class Canvas:
+    """Image and segment map of one scene; everything starts as sky.
+
+    Attributes:
+        image: (H, W, 3) uint8, RGB.
+        segments: (H, W) uint16, numbers handed out by `segment`.
+    """
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        self.image: NDArray[np.uint8] = np.zeros((*size, 3), np.uint8)
+        self.segments: NDArray[np.uint16] = np.zeros(size, np.uint16)
+        self._shade: NDArray[np.uint8] = np.full(size, _NEUTRAL, np.uint8)
+        self._kinds: list[int] = [Kind.SKY]
+        self._instances: list[int] = [0]
+        self._countable = 0
+
+    def segment(self, kind: Kind, *, countable: bool = False) -> int:
+        """A new number to draw with; a countable thing becomes the next instance."""
+        self._countable += countable
+        self._kinds.append(kind)
+        self._instances.append(self._countable if countable else 0)
+        return len(self._kinds) - 1
+
+    def fill(self, points: Points, color: Color, segment: int | None = None) -> None:
+        """Fill the polygon ``points`` (k, 2); without ``segment`` only the colour changes."""
+        self.fill_all([points], color, segment)
+
+    def fill_all(
+        self, polygons: Sequence[Points] | Points, color: Color, segment: int | None = None
+    ) -> None:
+        """Fill polygons that do not overlap one another, n of (k, 2), in one colour."""
+        if len(polygons) == 0:
+            return
+        corners = [_fixed(points) for points in polygons]
+        cv2.fillPoly(self.image, corners, color, cv2.LINE_AA, _SUBPIXEL_BITS)
+        if segment is not None:
+            cv2.fillPoly(self.segments, corners, (segment,), cv2.LINE_8, _SUBPIXEL_BITS)
+
+    def stroke(
+        self,
+        points: Points,
+        width: float,
+        color: Color,
+        segment: int | None = None,
+        *,
+        closed: bool = False,
+    ) -> None:
+        """Draw a line through ``points`` (k, 2), ``width`` pixels wide, at least one."""
+        path, pixels = [_fixed(points)], max(1, round(width))
+        cv2.polylines(self.image, path, closed, color, pixels, cv2.LINE_AA, _SUBPIXEL_BITS)
+        if segment is not None:
+            cv2.polylines(
+                self.segments, path, closed, (segment,), pixels, cv2.LINE_8, _SUBPIXEL_BITS
+            )
+
+    def stamp(
+        self,
+        cover: NDArray[np.uint8],
+        shade: NDArray[np.uint8],
+        corners: Points,
+        color: Color,
+        segment: int,
+    ) -> None:
+        """Paste a picture of one hue, such as the crown of a tree.
+
+        Args:
+            cover: (a, b) uint8, the picture is opaque where this exceeds 127.
+            shade: (a, b) uint8, brightness of ``color``; 128 leaves it as it is.
+            corners: (3, 2), where the upper left, upper right and lower left corners go.
+            color: hue of the picture.
+            segment: number to draw with.
+        """
+        last = corners[1] + corners[2] - corners[0]
+        box = self._box(np.vstack([corners, last[None]]))
+        if box is None:
+            return
+        rows, columns = box
+        height, width = cover.shape
+        source = np.array([[0, 0], [width, 0], [0, height]], np.float32)
+        shift = np.array([columns.start, rows.start])
+        to_source = cv2.getAffineTransform((corners - shift).astype(np.float32), source)
+        extent = (columns.stop - columns.start, rows.stop - rows.start)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        opaque = cv2.warpAffine(cover, to_source, extent, flags=flags)
+        opaque = cv2.threshold(opaque, 127, 255, cv2.THRESH_BINARY)[1]
+        light = cv2.warpAffine(shade, to_source, extent, flags=flags)
+        ramp = np.arange(256)[:, None] * np.array(color) / _NEUTRAL
+        palette = np.minimum(ramp, 255).astype(np.uint8)[None]
+        colored = cv2.LUT(cv2.cvtColor(light, cv2.COLOR_GRAY2RGB), palette)
+        cv2.copyTo(colored, opaque, self.image[rows, columns])
+        self.segments[rows, columns][opaque > 0] = segment
+
+    def texture(
+        self,
+        segments: tuple[int, int],
+        corners: Points,
+        texels: Points,
+        tile: NDArray[np.uint8],
+        darkness: NDArray[np.uint8] | None = None,
+    ) -> None:
+        """Lay ``tile`` in perspective over what is still visible of a plane.
+
+        Only the shade map is written; `shaded` applies it. Called after everything is drawn, so
+        that nothing in front of the plane is touched.
+
+        Args:
+            segments: first and last segment number of the plane.
+            corners: (4, 2), corners of a part of the plane, in pixels.
+            texels: (4, 2), the same corners in ``tile`` as (column, row).
+            tile: (a, b) uint8, 128 leaves the colour as it is; mirrored beyond its borders.
+            darkness: (H, W) uint8, brightness to multiply with (255 keeps), for cast shadows.
+        """
+        box = self._box(corners)
+        if box is None:
+            return
+        rows, columns = box
+        shift = np.array([[1.0, 0.0, columns.start], [0.0, 1.0, rows.start], [0.0, 0.0, 1.0]])
+        to_tile = cv2.getPerspectiveTransform(
+            corners.astype(np.float32), texels.astype(np.float32)
+        )
+        patch = cv2.warpPerspective(
+            tile,
+            to_tile @ shift,
+            (columns.stop - columns.start, rows.stop - rows.start),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REFLECT,
+        )
+        if darkness is not None:
+            patch = cv2.multiply(patch, darkness[rows, columns], scale=1 / 255)
+        first, last = segments
+        visible = cv2.inRange(self.segments[rows, columns], first, last)
+        cv2.copyTo(patch, visible, self._shade[rows, columns])
+
+    def shaded(self) -> NDArray[np.uint8]:
+        """The image under its textures and shadows, (H, W, 3) uint8."""
+        shade = cv2.cvtColor(self._shade, cv2.COLOR_GRAY2RGB)
+        return np.asarray(cv2.multiply(self.image, shade, scale=1 / _NEUTRAL), np.uint8)
+
+    def truth(self) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+        """Labels (H, W) uint8 and instance numbers (H, W) int32 of what is visible."""
+        labels = np.array(self._kinds, np.uint8)[self.segments]
+        instances = np.array(self._instances, np.int32)[self.segments]
+        return labels, instances
+
+    def _box(self, points: Points) -> tuple[slice, slice] | None:
+        """Rows and columns of the image that the bounding box of ``points`` touches."""
+        height, width = self.segments.shape
+        left, top = np.floor(points.min(0)).astype(int)
+        right, bottom = np.ceil(points.max(0)).astype(int) + 1
+        rows = slice(max(0, int(top)), min(height, int(bottom)))
+        columns = slice(max(0, int(left)), min(width, int(right)))
+        if rows.start >= rows.stop or columns.start >= columns.stop:
+            return None
+        return rows, columns
+
+
+def _fixed(points: Points) -> NDArray[np.int32]:
+    """Pixels to the fixed point that the rasteriser takes."""
+    return np.rint(points * (1 << _SUBPIXEL_BITS)).astype(np.int32)

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A data set in a folder: images, label PNGs and a table of classes.
+
+    ROOT/classes.json
+    ROOT/images/SPLIT/NAME.jpg      (or .jpeg, .png)
+    ROOT/labels/SPLIT/NAME.png      8-bit, one channel or palette: class numbers
+
+`classes.json` is an object with "classes", a list of {"id": 0, "name": "Sky", "color": [r, g, b]}
+with the ids 0..n-1, and optionally "ignore_index" (255 if absent). Other keys are ignored.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adaseg_fast.data.base import DataError, DatasetInfo, Frame
+from adaseg_fast.data.image_io import read_image, read_labels
+
+_IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
+_LISTED_MISSING = 5
+
+
+class FolderDataset:
+    """One split of a data set in the layout above, sorted by name.
+
+    What can be checked without opening a picture is checked at construction, the rest frame by
+    frame.
+
+    Args:
+        root: the folder that holds ``images``, ``labels`` and ``classes.json``.
+        split: a folder in ``images``.
+        targets: names of the classes whose boundaries matter by default; all classes if None.
+        cache: keep decoded frames in memory (4 bytes a pixel). A worker process keeps its own.
+        name: of the data set, for messages and tables; the folder's name if None.
+
+    Raises:
+        DataError: a folder, label or class is missing, or ``classes.json`` is not as described.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        split: str,
+        *,
+        targets: Sequence[str] | None = None,
+        cache: bool = False,
+        name: str | None = None,
+    ) -> None:
+        folder = Path(root).expanduser()
+        if not folder.is_dir():
+            raise DataError(f"{folder}: there is no such folder")
+        self.info = _read_info(folder, name or folder.resolve().name, targets)
+        self._pairs = _find_pairs(folder, split)
+        self._cache: dict[Path, Frame] | None = {} if cache else None
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __getitem__(self, index: int) -> Frame:
+        """Frame ``index``, the caller's own to change.
+
+        Raises:
+            DataError: a file cannot be read, the sizes differ, or a label is no class.
+            IndexError: there are fewer frames.
+        """
+        image_path, labels_path = self._pairs[index]
+        if self._cache is None:
+            return self._read(image_path, labels_path)
+        frame = self._cache.get(image_path)
+        if frame is None:
+            frame = self._cache[image_path] = self._read(image_path, labels_path)
+        return frame._replace(image=frame.image.copy(), labels=frame.labels.copy())
+
+    def _read(self, image_path: Path, labels_path: Path) -> Frame:
+        image = read_image(image_path)
+        labels = read_labels(labels_path)
+        if labels.shape != image.shape[:2]:
+            raise DataError(
+                f"{labels_path}: {_size(labels)} pixels (width x height), "
+                f"but the image {image_path} has {_size(image)}"
+            )
+        _check_range(labels, self.info, labels_path)
+        return Frame(image, labels, image_path.stem)
+
+
+def _find_pairs(root: Path, split: str) -> list[tuple[Path, Path]]:
+    """Image and label paths of a split, sorted by name."""
+    splits = sorted(path.name for path in _entries(root / "images") if path.is_dir())
+    if split not in splits:
+        there = f"there are {', '.join(splits)}" if splits else "it holds no folders at all"
+        raise DataError(f"{root / 'images'}: no split {split!r}; {there}")
+
+    images: dict[str, Path] = {}
+    for path in sorted(_entries(root / "images" / split)):
+        if path.name.startswith(".") or path.suffix.lower() not in _IMAGE_SUFFIXES:
+            continue
+        if path.stem in images:
+            raise DataError(
+                f"{path}: {images[path.stem].name} has the same name but for its suffix, "
+                f"so both would belong to the labels {path.stem}.png"
+            )
+        images[path.stem] = path
+    if not images:
+        raise DataError(f"{root / 'images' / split}: holds no images (.jpg, .jpeg or .png)")
+
+    folder = root / "labels" / split
+    labels = {path.name for path in _entries(folder)}
+    missing = [f"{name}.png" for name in images if f"{name}.png" not in labels]
+    if missing:
+        rest = len(missing) - _LISTED_MISSING
+        more = f" and {rest} more" if rest > 0 else ""
+        raise DataError(
+            f"{folder}: {len(missing)} of {len(images)} images have no labels; "
+            f"missing: {', '.join(missing[:_LISTED_MISSING])}{more}"
+        )
+    return [(images[name], folder / f"{name}.png") for name in sorted(images)]
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"{folder}: cannot list this folder ({error.strerror})") from error
+
+
+def _check_range(labels: NDArray[np.uint8], info: DatasetInfo, path: Path) -> None:
+    wrong = (labels >= info.num_classes) & (labels != info.ignore_index)
+    if wrong.any():
+        row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)
+        raise DataError(
+            f"{path}: label {labels[row, column]} at row {row}, column {column} "
+            f"({np.count_nonzero(wrong)} such pixels) is no class: they go from 0 to "
+            f"{info.num_classes - 1}, and {info.ignore_index} is ignored"
+        )
+
+
+def _read_info(root: Path, name: str, targets: Sequence[str] | None) -> DatasetInfo:
+    path = root / "classes.json"
+    try:
+        table = json.loads(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: is not JSON ({error})") from error
+    try:
+        info = _parse_info(table, name)
+        numbers = range(info.num_classes) if targets is None else info.class_numbers(targets)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
+    if not numbers:
+        raise ValueError("targets must name at least one class, got none")
+    return DatasetInfo(info.name, info.classes, info.colors, tuple(numbers), info.ignore_index)
+
+
+def _parse_info(table: Any, name: str) -> DatasetInfo:
+    """The classes in a parsed `classes.json`, all of them targets; ValueError if malformed."""
+    if not isinstance(table, dict) or not isinstance(table.get("classes"), list):
+        raise ValueError('must be an object with a list "classes"')
+    classes = table["classes"]
+    for position, entry in enumerate(classes):
+        _check_class(position, entry)
+    ids = sorted(entry["id"] for entry in classes)
+    if not ids or ids != list(range(len(ids))):
+        raise ValueError(f"the ids of n classes must be 0 to n - 1, each once; got {ids}")
+    classes = sorted(classes, key=lambda entry: int(entry["id"]))
+    names = tuple(entry["name"] for entry in classes)
+    if len({each.lower() for each in names}) != len(names):
+        raise ValueError(f"two classes have the same name: {', '.join(names)}")
+    ignore_index = table.get("ignore_index", 255)
+    if not _is_byte(ignore_index) or ignore_index < len(names):
+        raise ValueError(
+            f'"ignore_index" must be a whole number from {len(names)} (no class) to 255, '
+            f"got {ignore_index!r}"
+        )
+    colors = tuple(tuple(entry["color"]) for entry in classes)
+    return DatasetInfo(name, names, colors, tuple(ids), ignore_index)
+
+
+def _check_class(position: int, entry: Any) -> None:
+    if not isinstance(entry, dict):
+        raise ValueError(f"entry {position} of the classes must be an object, got {entry!r}")
+    for key, is_valid, wanted in (
+        ("id", _is_byte, "a whole number from 0 to 255"),
+        ("name", _is_name, "a text that is not empty"),
+        ("color", _is_color, "a list of three whole numbers from 0 to 255"),
+    ):
+        value = entry.get(key)
+        if not is_valid(value):
+            raise ValueError(
+                f'"{key}" in entry {position} of the classes must be {wanted}, got {value!r}'
+            )
+
+
+def _is_byte(value: object) -> bool:
+    return type(value) is int and 0 <= value <= 255  # type(): True is an int too
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_color(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 3 and all(map(_is_byte, value))
+
+
+def _size(array: NDArray[np.uint8]) -> str:
+    return f"{array.shape[1]} x {array.shape[0]}"

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks and modules: where to sample, what to segment with, and the two together."""
+
+from __future__ import annotations
+
+from adaseg_fast.nn.double_unet import DoubleUNet
+from adaseg_fast.nn.downsample import AdaptiveDownsampler, UniformDownsampler
+from adaseg_fast.nn.segmenter import AdaptiveSegmenter
+from adaseg_fast.nn.unet import UNet
+
+__all__ = [
+    "AdaptiveDownsampler",
+    "AdaptiveSegmenter",
+    "DoubleUNet",
+    "UNet",
+    "UniformDownsampler",
+]

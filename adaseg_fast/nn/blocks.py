@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pieces that the networks share: convolution block, halving, up-projection, fixed grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from adaseg_fast import ops
+
+
+class ConvBlock(nn.Sequential):
+    """One padded 3x3 convolution, batch normalisation, ReLU: the block of Fig. 6.
+
+    ``(N, in_channels, H, W) -> (N, out_channels, H, W)``.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        # No bias: the normalisation that follows would subtract it again.
+        convolution = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
+        nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+        super().__init__(convolution, nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True))
+
+
+class Halve(nn.MaxPool2d):
+    """2x2 max-pool rounding up, so that a side of any length from 1 on can be halved."""
+
+    def __init__(self) -> None:
+        super().__init__(2, ceil_mode=True)
+
+
+class UpProject(nn.Module):
+    """2x2 transposed convolution of stride 2, cropped to the size wanted.
+
+    Undoes :class:`Halve`: halving rounds up, so the doubled map is never too small, and at most
+    one row and one column are cropped.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.project = nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2)
+        # Stride equals kernel, so one output pixel sees `in_channels` values, halved by a ReLU.
+        nn.init.normal_(self.project.weight, std=(2 / in_channels) ** 0.5)
+        nn.init.zeros_(self.project.bias)
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return ``(N, out_channels, *size)`` from ``x`` of half that size, rounded up."""
+        up: Tensor = self.project(x)
+        return up[..., : size[0], : size[1]]
+
+
+class UniformGrid(nn.Module):
+    """The uniform sampling tensor ``u`` (sec. 3), made once and moved along with its owner.
+
+    It is not part of the state dict, and stays float32 when the owner is cast to another type:
+    positions in half precision miss whole pixels of a large image.
+    """
+
+    phi: Tensor
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.size = size
+        self.register_buffer("phi", ops.uniform_sampling_tensor(size), persistent=False)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> UniformGrid:
+        super()._apply(fn, recurse)
+        if self.phi.dtype != torch.float32:
+            self.phi = ops.uniform_sampling_tensor(self.size, device=self.phi.device)
+        return self
+
+    def forward(self, batch_size: int) -> Tensor:
+        """Return ``(batch_size, 2, h, w)``, one memory for all items."""
+        return self.phi.expand(batch_size, -1, -1, -1)
+
+    def extra_repr(self) -> str:
+        return f"size={self.size}"

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The auxiliary network that predicts where to sample (Fig. 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from adaseg_fast.nn.blocks import ConvBlock, UniformGrid
+
+Size = tuple[int, int]
+
+
+class DoubleUNet(nn.Module):
+    """Two stacked U-Nets that predict a sampling tensor from a small view of the image (sec. 3.1).
+
+    The first one's depth follows ``input_size``: its encoder halves the view down to the sampling
+    tensor's ``size`` and once more, its decoder comes back up to ``size``. The second one is
+    fixed: encoder at ``size``, a half and a quarter of it, decoder back. Where they join, one
+    block serves both, as the last of the first one and the entry of the second. Each block is one
+    padded 3x3 convolution with batch normalisation; skips are added, not concatenated, which
+    halves the decoders' cost. A 1x1 convolution gives the two coordinates.
+
+    All levels have ``width`` features, but for the two finest: ``width / 8`` at the view's own
+    resolution and ``width / 4`` at half of it (where that is still finer than ``size``).
+    Multiply-adds with ``size`` (8, 8) and width 256 at views of 32 / 64 / 128: 0.12 / 0.21 / 0.55 G
+    (the paper: 0.07 / 0.17 / 0.54 G).
+
+    What is learnt is the offset from the uniform tensor, and the last layer starts at zero, so an
+    untrained network samples uniformly. Sampling depends on absolute position, of which padded
+    convolutions know little: two channels with the row and column in [-1, 1] join the image.
+
+    The output is raw, in training and in evaluation. Projection onto the covering constraints (3)
+    is the business of :class:`~adaseg_fast.nn.AdaptiveDownsampler`, at test time.
+
+    Args:
+        size: ``(h, w)`` of the sampling tensor, at least 2 each.
+        input_size: ``(H, W)`` of the view, at least 8 each; need not be a multiple of ``size``.
+        in_channels: number of channels of the view, at least 1.
+        width: number of features, a positive multiple of 8.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        size: Size = (8, 8),
+        *,
+        input_size: Size = (32, 32),
+        in_channels: int = 3,
+        width: int = 256,
+    ) -> None:
+        super().__init__()
+        if min(size) < 2:
+            raise ValueError(f"size must be at least 2 in each dimension, got {tuple(size)}")
+        if min(input_size) < 8:
+            raise ValueError(
+                f"input_size must be at least 8 in each dimension, got {tuple(input_size)}"
+            )
+        if in_channels < 1:
+            raise ValueError(f"in_channels must be at least 1, got {in_channels}")
+        if width < 8 or width % 8:
+            raise ValueError(f"width must be a positive multiple of 8, got {width}")
+        self.size = (size[0], size[1])
+        self.input_size = (input_size[0], input_size[1])
+        self.in_channels = in_channels
+        self.width = width
+
+        approach = _approach(self.input_size, self.size)
+        half, quarter = _half(self.size), _half(_half(self.size))
+        narrow = (width // 8, width // 4)[: len(approach) - 1]
+        widths = (*narrow, *[width] * (len(approach) + 1 - len(narrow)))
+        self.coordinates = UniformGrid(self.input_size)
+        self.entry = ConvBlock(in_channels + 2, widths[0])
+        self.first = _AdditiveUNet((*approach, half), widths, up=1)
+        self.second = _AdditiveUNet((self.size, half, quarter), (width,) * 3, up=2)
+        self.offset = nn.Conv2d(width, 2, 1)
+        nn.init.zeros_(self.offset.weight)
+        nn.init.zeros_(self.offset.bias)
+        self.uniform = UniformGrid(self.size)
+
+    def forward(self, view: Tensor) -> Tensor:
+        """Predict the sampling tensor.
+
+        Args:
+            view: ``(N, in_channels, *input_size)`` floating point, normalised.
+
+        Returns:
+            ``(N, 2, h, w)`` float32 relative (row, column), not projected onto (3).
+
+        Raises:
+            ValueError: ``view`` is not ``(N, in_channels, *input_size)``.
+        """
+        wanted = (self.in_channels, *self.input_size)
+        if view.ndim != 4 or tuple(view.shape[1:]) != wanted:
+            raise ValueError(
+                f"view must have shape (N, {', '.join(map(str, wanted))}), as the network was made "
+                f"for in_channels={self.in_channels} and input_size={self.input_size}; "
+                f"got shape {tuple(view.shape)}"
+            )
+        n = view.shape[0]
+        position = (2 * self.coordinates(n) - 1).to(view.dtype)
+        x = self.entry(torch.cat((view, position), dim=1))
+        x = self.second(self.first(x))
+        # In float32 even where the layers run in half precision: see UniformGrid.
+        phi: Tensor = self.uniform(n) + self.offset(x).float()
+        return phi
+
+
+class _AdditiveUNet(nn.Module):
+    """From features at ``sizes[0]`` down to ``sizes[-1]``, then ``up`` levels back, skips added.
+
+    ``widths`` are the features at ``sizes``; the levels that the decoder visits share one width.
+    """
+
+    def __init__(self, sizes: Sequence[Size], widths: Sequence[int], *, up: int) -> None:
+        super().__init__()
+        self.encoder = nn.ModuleList(
+            nn.Sequential(_shrink(*step), ConvBlock(*width))
+            for step, width in zip(pairwise(sizes), pairwise(widths), strict=True)
+        )
+        self.decoder = nn.ModuleList(ConvBlock(widths[-1], widths[-1]) for _ in range(up))
+
+    def forward(self, x: Tensor) -> Tensor:
+        skips = []
+        for block in self.encoder:
+            skips.append(x)
+            x = block(x)
+        for block in self.decoder:
+            skip = skips.pop()
+            # Corners aligned, as the points of a sampling tensor are.
+            up = F.interpolate(x, size=skip.shape[-2:], mode="bilinear", align_corners=True)
+            x = block(skip + up)
+        return x
+
+
+def _half(size: Size) -> Size:
+    return (size[0] + 1) // 2, (size[1] + 1) // 2
+
+
+def _approach(start: Size, end: Size) -> list[Size]:
+    """Sizes from ``start`` to ``end`` with each side halved until it meets its end; two or more."""
+    sizes = [start]
+    while len(sizes) == 1 or sizes[-1] != end:
+        half = _half(sizes[-1])
+        sizes.append((max(half[0], end[0]), max(half[1], end[1])))
+    return sizes
+
+
+def _shrink(start: Size, end: Size) -> nn.Module:
+    """Max-pool from one fixed size to another; adaptive only where they do not divide."""
+    if start == end:
+        return nn.Identity()
+    if start[0] % end[0] == 0 and start[1] % end[1] == 0:
+        return nn.MaxPool2d((start[0] // end[0], start[1] // end[1]))
+    return nn.AdaptiveMaxPool2d(end)

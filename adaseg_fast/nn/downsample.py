@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a large image to the small one that is segmented, uniformly or adaptively (Fig. 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from adaseg_fast import ops
+from adaseg_fast.nn.blocks import UniformGrid
+
+# ImageNet's statistics in the units of an image of 0..255.
+IMAGE_MEAN = (123.675, 116.28, 103.53)
+IMAGE_STD = (58.395, 57.12, 57.375)
+
+
+class _Downsampler(nn.Module):
+    """What both downsamplers do: sample at the sampling tensor's points and normalise."""
+
+    def __init__(self, size: tuple[int, int], mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.size = _checked_size("size", size)
+        self.mean = tuple(float(x) for x in mean)
+        self.std = tuple(float(x) for x in std)
+        if not self.mean or len(self.mean) != len(self.std):
+            raise ValueError(
+                "mean and std need one value for each channel of the image, "
+                f"got mean={self.mean} and std={self.std}"
+            )
+        if not all(x > 0 for x in self.std):
+            raise ValueError(f"std must be positive, got {self.std}")
+
+    def sampling_tensor(self, image: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Downsample.
+
+        Args:
+            image: ``(N, C, H, W)``, uint8 or floating point, any strides.
+
+        Returns:
+            The small image ``(N, C, h, w)``, floating point, ``(x - mean) / std``; and the
+            sampling tensor ``(N, 2, h, w)`` it was taken at, relative (row, column).
+
+        Raises:
+            ValueError: ``image`` is not ``(N, C, H, W)`` with C the length of ``mean``.
+        """
+        phi = self.sampling_tensor(image)
+        return ops.sample(image, phi, mean=self.mean, std=self.std), phi
+
+    def _check(self, image: Tensor) -> None:
+        if image.ndim != 4 or image.shape[1] != len(self.mean):
+            raise ValueError(
+                f"image must have shape (N, C, H, W) with C = {len(self.mean)} channels, "
+                f"got shape {tuple(image.shape)}"
+            )
+
+    def extra_repr(self) -> str:
+        return f"size={self.size}, mean={self.mean}, std={self.std}"
+
+
+class UniformDownsampler(_Downsampler):
+    """Nearest-pixel sampling on the uniform grid: the baseline.
+
+    Args:
+        size: ``(h, w)`` of the small image, at least 2 each.
+        mean: subtracted from each channel, in units of the image.
+        std: each channel is divided by it afterwards, in units of the image.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        *,
+        mean: Sequence[float] = IMAGE_MEAN,
+        std: Sequence[float] = IMAGE_STD,
+    ) -> None:
+        super().__init__(size, mean, std)
+        self.uniform = UniformGrid(self.size)
+
+    def sampling_tensor(self, image: Tensor) -> Tensor:
+        """Return the uniform sampling tensor ``(N, 2, h, w)`` for ``image`` ``(N, C, H, W)``."""
+        self._check(image)
+        phi: Tensor = self.uniform(image.shape[0])
+        return phi
+
+
+class AdaptiveDownsampler(_Downsampler):
+    """Sampling at the points that an auxiliary network chooses (sec. 3.1, Fig. 4).
+
+    The image is sampled uniformly at ``aux_size``, ``sampler`` turns that view into a coarse
+    sampling tensor, which is resized to ``size`` (Fig. 5) and used to sample the image. In
+    evaluation mode the coarse tensor is projected onto the covering constraints (3) first; in
+    training mode it stays as predicted. Freeze a trained sampler with ``.eval()``.
+
+    Gradient: none flows back through the small image, since equation (1) is piecewise constant in
+    the positions. It reaches the sampler only through the sampling tensor: a loss on
+    :meth:`coarse_tensor` itself, or its use in :func:`adaseg_fast.ops.interpolate`.
+
+    Args:
+        sampler: module from ``(N, C, *aux_size)``, normalised, to a raw sampling tensor
+            ``(N, 2, h', w')``, as :class:`~adaseg_fast.nn.DoubleUNet` is.
+        aux_size: ``(H', W')`` of the view that the sampler sees, at least 2 each.
+        size: ``(h, w)`` of the small image, at least 2 each.
+        mean: subtracted from each channel, in units of the image.
+        std: each channel is divided by it afterwards, in units of the image.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        sampler: nn.Module,
+        aux_size: tuple[int, int],
+        size: tuple[int, int],
+        *,
+        mean: Sequence[float] = IMAGE_MEAN,
+        std: Sequence[float] = IMAGE_STD,
+    ) -> None:
+        super().__init__(size, mean, std)
+        self.aux_size = _checked_size("aux_size", aux_size)
+        self.sampler = sampler
+        self.aux_uniform = UniformGrid(self.aux_size)
+
+    def aux_view(self, image: Tensor) -> Tensor:
+        """Return what the sampler sees of ``image``: ``(N, C, H', W')``, uniform, normalised."""
+        self._check(image)
+        phi = self.aux_uniform(image.shape[0])
+        return ops.sample(image, phi, mean=self.mean, std=self.std)
+
+    def coarse_tensor(self, image: Tensor) -> Tensor:
+        """Return the sampler's own tensor ``(N, 2, h', w')``, with (3) held in evaluation mode."""
+        phi: Tensor = self.sampler(self.aux_view(image))
+        return phi if self.training else ops.project_to_cover(phi)
+
+    def sampling_tensor(self, image: Tensor) -> Tensor:
+        """Return the sampling tensor ``(N, 2, h, w)`` at the working size for ``image``."""
+        return ops.resize_sampling_tensor(self.coarse_tensor(image), self.size)
+
+    def extra_repr(self) -> str:
+        return f"aux_size={self.aux_size}, {super().extra_repr()}"
+
+
+def _checked_size(name: str, size: tuple[int, int]) -> tuple[int, int]:
+    if len(size) != 2 or min(size) < 2:
+        raise ValueError(f"{name} must be two numbers, at least 2 each, got {tuple(size)}")
+    return size[0], size[1]

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How an operation becomes ``torch.ops.adaseg.NAME``: the only place that touches torch.library.
+
+Each operation has a schema, a function that allocates its outputs (which is also its fake: it
+checks and knows shapes), one that fills them on the CPU, and optionally an autograd function. The
+autograd kernel is registered by hand: in inference mode it is not entered at all, which makes a
+call several microseconds cheaper than ``torch.library.custom_op``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+_library = torch.library.Library("adaseg", "DEF")
+
+Function = Callable[..., Any]
+
+
+def register(schema: str, allocate: Function, fill: Function) -> None:
+    """Define an operation: ``allocate(*args)`` makes the outputs, ``fill(outputs, *args)`` them."""
+    name = schema.split("(", 1)[0]
+    _library.define(schema)
+
+    def on_cpu(*args: Any) -> Any:
+        outputs = allocate(*args)
+        fill(outputs, *args)
+        return outputs
+
+    _library.impl(name, on_cpu, "CPU")
+    torch.library.register_fake(f"adaseg::{name}", allocate, lib=_library)
+
+
+def register_composite(schema: str, function: Function) -> None:
+    """Define an operation made of torch's own, which brings devices and gradients with it."""
+    _library.define(schema)
+    _library.impl(schema.split("(", 1)[0], function, "CompositeImplicitAutograd")
+
+
+def register_autograd(name: str, function: type[torch.autograd.Function], inputs: int) -> None:
+    """Differentiate an operation; its first ``inputs`` arguments are the tensors that may need it."""
+
+    def with_gradient(*args: Any) -> Any:
+        if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in args[:inputs]):
+            return function.apply(*args)  # type: ignore[no-untyped-call]
+        return without_gradient(name, *args)
+
+    _library.impl(name, with_gradient, "Autograd")
+
+
+def register_no_gradient(name: str, reason: str | None = None) -> None:
+    """An operation whose result carries no gradient; with ``reason``, asking for one is an error."""
+
+    def kernel(*args: Any) -> Any:
+        if (
+            reason
+            and torch.is_grad_enabled()
+            and any(isinstance(a, torch.Tensor) and a.requires_grad for a in args)
+        ):
+            raise RuntimeError(reason)
+        return without_gradient(name, *args)
+
+    _library.impl(name, kernel, "Autograd")
+
+
+def without_gradient(name: str, *args: Any) -> Any:
+    """Call the operation itself, below autograd."""
+    with torch._C._AutoDispatchBelowAutograd():
+        return getattr(torch.ops.adaseg, name).default(*args)

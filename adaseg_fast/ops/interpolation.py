@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From scores on the sampling grid back to the full resolution (sec. 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from adaseg_fast.backends import checks
+from adaseg_fast.ops._arrays import Call, check_devices
+from adaseg_fast.ops._register import (
+    register,
+    register_autograd,
+    register_no_gradient,
+    without_gradient,
+)
+
+
+def triangles(phi: Tensor, size: Sequence[int], *, diagonal: str = "delaunay") -> Tensor:
+    """The sampling grid's triangles, as vertex numbers.
+
+    Each cell is split along one diagonal: the Delaunay one in pixel units; in a non-convex cell the
+    one that inverts no triangle; on a tie the one from (i, j) to (i+1, j+1).
+
+    Args:
+        phi: (N, 2, h, w) floating point, relative (row, column), h and w at least 2.
+        size: (H, W) of the image: its aspect decides which diagonal is Delaunay.
+        diagonal: "delaunay", or one direction for all cells: "main" from (i, j) to (i+1, j+1),
+            "anti" from (i, j+1) to (i+1, j).
+    Returns:
+        (N, T, 3) int64, vertex (i, j) being number i * w + j, T = 2 (h-1) (w-1); cell by cell,
+        row-major; in a cell the triangle with the upper edge first.
+    Raises:
+        ValueError: a wrong shape, size or diagonal, NaN or infinity in ``phi``.
+        TypeError: ``phi`` is not floating point.
+    Gradient: none.
+    """
+    found: Tensor = torch.ops.adaseg.triangles(phi, size, diagonal)
+    return found
+
+
+def rasterize(
+    phi: Tensor, size: Sequence[int], *, diagonal: str = "delaunay"
+) -> tuple[Tensor, Tensor]:
+    """Which triangle owns each pixel, and with what barycentric weights.
+
+    For using one grid on several tensors. The domain is closed: with the covering constraints (3)
+    every pixel has exactly one owner; where a folded grid covers a pixel twice the highest number
+    wins. Coordinates outside [0, 1] are clamped.
+
+    Args:
+        phi: (N, 2, h, w) floating point, relative (row, column).
+        size: (H, W) of the image; pixel (r, c) lies at (r / (H-1), c / (W-1)).
+        diagonal: as in ``triangles``.
+    Returns:
+        faces (N, H, W) int32, numbers into ``triangles``, -1 where (3) does not hold and nothing
+        covers the pixel; weights (N, 3, H, W) of the corners, float64 for a float64 ``phi``, else
+        float32, 0 where the face is -1.
+    Raises:
+        ValueError, TypeError: as ``triangles``.
+    Gradient: none; ``interpolate`` is differentiable in ``phi``.
+    """
+    faces, weights = torch.ops.adaseg.rasterize(phi, size, diagonal)
+    return faces, weights
+
+
+def interpolate(
+    scores: Tensor, phi: Tensor, size: Sequence[int], *, diagonal: str = "delaunay"
+) -> Tensor:
+    """Interpolate scores from the sampling grid to every pixel (sec. 3.3).
+
+    Barycentric on the grid's own triangles: affine functions are reproduced, and no value leaves
+    the range of its triangle's corners. Equals ``scipy.interpolate.griddata``, which the paper
+    uses, wherever Delaunay's triangulation keeps the grid's edges.
+
+    Args:
+        scores: (N, C, h, w) floating point; float16 and bfloat16 are computed in float32.
+        phi: (N, 2, h, w) floating point, relative (row, column).
+        size: (H, W) of the result.
+        diagonal: as in ``triangles``.
+    Returns:
+        (N, C, H, W), dtype and device of ``scores``; 0 where (3) does not hold and no triangle
+        covers the pixel.
+    Raises:
+        ValueError: a wrong shape, size or diagonal, devices that differ, NaN or infinity in
+            ``phi``. TypeError: ``scores`` or ``phi`` is not floating point.
+    Gradient: to ``scores`` and to ``phi``; deterministic.
+    """
+    values: Tensor = torch.ops.adaseg.interpolate(scores, phi, size, diagonal)
+    return values
+
+
+def interpolate_argmax(
+    scores: Tensor, phi: Tensor, size: Sequence[int], *, diagonal: str = "delaunay"
+) -> Tensor:
+    """``interpolate(scores, phi, size).argmax(1)`` without the scores at full resolution.
+
+    The lowest class wins a tie. Differs from the two steps only where the two best scores differ
+    by less than 1e-5 of the largest.
+
+    Args:
+        scores: (N, C, h, w) floating point, C at least 1.
+        phi: (N, 2, h, w) floating point, relative (row, column).
+        size: (H, W) of the result.
+        diagonal: as in ``triangles``.
+    Returns:
+        (N, H, W) uint8, or int32 above 256 classes. Where (3) does not hold and no triangle covers
+        the pixel: 255, or -1 in int32.
+    Raises:
+        ValueError, TypeError: as ``interpolate``.
+    Gradient: none.
+    """
+    labels: Tensor = torch.ops.adaseg.interpolate_argmax(scores, phi, size, diagonal)
+    return labels
+
+
+def _triangles_out(phi: Tensor, size: Sequence[int], diagonal: str = "delaunay") -> Tensor:
+    checks.check_phi(phi)
+    checks.check_size(size)
+    checks.check_diagonal(diagonal)
+    n, _, h, w = phi.shape
+    return phi.new_empty((n, 2 * (h - 1) * (w - 1), 3), dtype=torch.int64)
+
+
+def _triangles_fill(
+    out: Tensor, phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
+) -> None:
+    call = Call()
+    rule = checks.check_diagonal(diagonal)
+    call.kernels.triangles(call.array(phi), call.out(out), *size, rule, call.threads)
+
+
+def _rasterize_out(
+    phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
+) -> tuple[Tensor, Tensor]:
+    checks.check_phi(phi)
+    height, width = checks.check_size(size)
+    checks.check_diagonal(diagonal)
+    faces = phi.new_empty((phi.shape[0], height, width), dtype=torch.int32)
+    dtype = torch.float64 if phi.dtype == torch.float64 else torch.float32
+    return faces, phi.new_empty((phi.shape[0], 3, height, width), dtype=dtype)
+
+
+def _rasterize_fill(
+    out: tuple[Tensor, Tensor], phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
+) -> None:
+    call = Call()
+    faces, weights = out
+    rule = checks.check_diagonal(diagonal)
+    call.kernels.rasterize(
+        call.array(phi), call.out(faces), call.out(weights), rule, call.threads
+    )
+
+
+def _interpolate_out(
+    scores: Tensor, phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
+) -> Tensor:
+    checks.check_phi(phi)
+    checks.check_scores(scores, phi)
+    check_devices(scores=scores, phi=phi)
+    height, width = checks.check_size(size)
+    checks.check_diagonal(diagonal)
+    return scores.new_empty((*scores.shape[:2], height, width))
+
+
+def _interpolate_fill(
+    out: Tensor, scores: Tensor, phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
+) -> None:
+    call = Call()
+    rule = checks.check_diagonal(diagonal)
+    call.kernels.interpolate(
+        call.array(scores), call.array(phi), call.out(out), rule, call.threads
+    )
+    call.finish()
+
+
+def _argmax_out(
+    scores: Tensor, phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
+) -> Tensor:
+    checks.check_phi(phi)
+    checks.check_scores(scores, phi, least_classes=1)
+    check_devices(scores=scores, phi=phi)
+    height, width = checks.check_size(size)
+    checks.check_diagonal(diagonal)
+    dtype = torch.uint8 if scores.shape[1] <= 256 else torch.int32
+    return scores.new_empty((scores.shape[0], height, width), dtype=dtype)
+
+
+def _argmax_fill(
+    out: Tensor, scores: Tensor, phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
+) -> None:
+    call = Call()
+    rule = checks.check_diagonal(diagonal)
+    call.kernels.interpolate_argmax(
+        call.array(scores), call.array(phi), call.out(out), rule, call.threads
+    )
+
+
+def _backward_out(
+    grad: Tensor,
+    scores: Tensor,
+    phi: Tensor,
+    to_scores: bool,
+    to_phi: bool,
+    diagonal: str = "delaunay",
+) -> tuple[Tensor, Tensor]:
+    none = (0,)
+    return (
+        scores.new_empty(scores.shape if to_scores else none),
+        phi.new_empty(phi.shape if to_phi else none),
+    )
+
+
+def _backward_fill(
+    out: tuple[Tensor, Tensor],
+    grad: Tensor,
+    scores: Tensor,
+    phi: Tensor,
+    to_scores: bool,
+    to_phi: bool,
+    diagonal: str = "delaunay",
+) -> None:
+    call = Call()
+    rule = checks.check_diagonal(diagonal)
+    call.kernels.interpolate_backward(
+        call.array(grad),
+        call.array(scores),
+        call.array(phi),
+        call.out(out[0]) if to_scores else None,
+        call.out(out[1]) if to_phi else None,
+        rule,
+        call.threads,
+    )
+    call.finish()
+
+
+class _Interpolate(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, scores: Tensor, phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
+    ) -> Tensor:
+        ctx.save_for_backward(scores, phi)
+        ctx.diagonal = diagonal
+        values: Tensor = without_gradient("interpolate", scores, phi, size, diagonal)
+        return values
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        scores, phi = ctx.saved_tensors
+        to_scores, to_phi = ctx.needs_input_grad[:2]
+        grad_scores, grad_phi = torch.ops.adaseg.interpolate_backward(
+            grads[0], scores, phi, to_scores, to_phi, ctx.diagonal
+        )
+        return grad_scores if to_scores else None, grad_phi if to_phi else None, None, None
+
+
+_GRID = 'SymInt[] size, str diagonal="delaunay"'
+
+register(f"triangles(Tensor phi, {_GRID}) -> Tensor", _triangles_out, _triangles_fill)
+register_no_gradient("triangles")
+register(f"rasterize(Tensor phi, {_GRID}) -> (Tensor, Tensor)", _rasterize_out, _rasterize_fill)
+register_no_gradient("rasterize")
+register(
+    f"interpolate(Tensor scores, Tensor phi, {_GRID}) -> Tensor",
+    _interpolate_out,
+    _interpolate_fill,
+)
+register_autograd("interpolate", _Interpolate, inputs=2)
+register(
+    "interpolate_backward(Tensor grad, Tensor scores, Tensor phi, bool to_scores, bool to_phi, "
+    'str diagonal="delaunay") -> (Tensor, Tensor)',
+    _backward_out,
+    _backward_fill,
+)
+register_no_gradient("interpolate_backward", "interpolate cannot be differentiated twice")
+register(
+    f"interpolate_argmax(Tensor scores, Tensor phi, {_GRID}) -> Tensor", _argmax_out, _argmax_fill
+)
+register_no_gradient("interpolate_argmax")

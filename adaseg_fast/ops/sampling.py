@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sampling tensors and the sampler of eq. (1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from adaseg_fast.backends import checks
+from adaseg_fast.ops._arrays import Call, check_devices
+from adaseg_fast.ops._register import (
+    register,
+    register_autograd,
+    register_composite,
+    register_no_gradient,
+    without_gradient,
+)
+
+
+def uniform_sampling_tensor(
+    size: Sequence[int],
+    *,
+    batch_size: int = 1,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """The uniform sampling tensor u: u[:, 0] = i / (h-1), u[:, 1] = j / (w-1) (sec. 3).
+
+    Args:
+        size: (h, w), each at least 2.
+        batch_size: N.
+        dtype: floating point.
+        device: as everywhere in torch.
+    Returns:
+        (N, 2, h, w), relative (row, column).
+    Raises:
+        ValueError: a size below 2. TypeError: a dtype that is not floating point.
+    """
+    if not dtype.is_floating_point:
+        raise TypeError(f"dtype has to be floating point, got {dtype}")
+    uniform: Tensor = torch.ops.adaseg.uniform_sampling_tensor(
+        size, batch_size, dtype=dtype, device=torch.empty(0, device=device).device
+    )
+    return uniform
+
+
+def _uniform(
+    size: Sequence[int],
+    batch_size: int = 1,
+    *,
+    dtype: torch.dtype | None = None,
+    device: torch.device | None = None,
+) -> Tensor:
+    h, w = checks.check_size(size, least=2)
+    # In double, then rounded: the ends are exactly 0 and 1 and the middle as close as can be.
+    rows = torch.arange(h, dtype=torch.float64, device=device) / (h - 1)
+    cols = torch.arange(w, dtype=torch.float64, device=device) / (w - 1)
+    grid = torch.stack([rows[:, None].expand(h, w), cols[None, :].expand(h, w)])
+    return grid.to(dtype).expand(batch_size, 2, h, w).contiguous()
+
+
+def resize_sampling_tensor(phi: Tensor, size: Sequence[int]) -> Tensor:
+    """Resize a sampling tensor bilinearly, corners aligned (sec. 3.1, Fig. 5).
+
+    Values that are equal stay equal exactly, so that the covering constraints (3) are kept.
+
+    Args:
+        phi: (N, 2, h, w) floating point.
+        size: (h', w'), each at least 2.
+    Returns:
+        (N, 2, h', w'), dtype and device of ``phi``.
+    Raises:
+        ValueError: a wrong shape or size. TypeError: ``phi`` is not floating point.
+    Gradient: to ``phi``.
+    """
+    resized: Tensor = torch.ops.adaseg.resize_sampling_tensor(phi, size)
+    return resized
+
+
+def _resize(phi: Tensor, size: Sequence[int]) -> Tensor:
+    checks.check_phi(phi)
+    rows, cols = checks.check_size(size, least=2)
+    computed = phi.float() if phi.element_size() < 4 else phi
+    return _lerp_along(_lerp_along(computed, 2, rows), 3, cols).to(phi.dtype)
+
+
+def _lerp_along(phi: Tensor, dim: int, size: int) -> Tensor:
+    if size == phi.shape[dim]:
+        return phi
+    last = phi.shape[dim] - 1
+    at = torch.arange(size, dtype=torch.float64, device=phi.device) * last / (size - 1)
+    before = at.floor().clamp(max=last - 1)
+    weight = (at - before).to(phi.dtype)
+    if dim == 2:
+        weight = weight[:, None]
+    index = before.long()
+    # lerp returns an end exactly where both ends are equal; a sum of products would not.
+    return torch.lerp(phi.index_select(dim, index), phi.index_select(dim, index + 1), weight)
+
+
+def project_to_cover(phi: Tensor) -> Tensor:
+    """The nearest sampling tensor that meets the covering constraints (3).
+
+    Clamps to [0, 1] and puts the border vertices on the border of the image.
+
+    Args:
+        phi: (N, 2, h, w) floating point.
+    Returns:
+        (N, 2, h, w).
+    Raises:
+        ValueError: a wrong shape. TypeError: ``phi`` is not floating point.
+    Gradient: to ``phi``, where it is not fixed.
+    """
+    projected: Tensor = torch.ops.adaseg.project_to_cover(phi)
+    return projected
+
+
+def _project(phi: Tensor) -> Tensor:
+    checks.check_phi(phi)
+    n, _, h, w = phi.shape
+    rows, cols = phi.clamp(0, 1).unbind(1)
+    zero, one = phi.new_zeros((1, 1, 1)), phi.new_ones((1, 1, 1))
+    rows = torch.cat([zero.expand(n, 1, w), rows[:, 1:-1], one.expand(n, 1, w)], 1)
+    cols = torch.cat([zero.expand(n, h, 1), cols[:, :, 1:-1], one.expand(n, h, 1)], 2)
+    return torch.stack([rows, cols], 1)
+
+
+def sample(
+    image: Tensor,
+    phi: Tensor,
+    *,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+) -> Tensor:
+    """Sample each grid point from its nearest pixel (eq. 1).
+
+    Point phi[:, :, i, j] takes pixel (rint(row * (H-1)), rint(col * (W-1))), ties to even, clamped
+    to the image. Only the sampled pixels are read, from memory of any strides: an (H, W, 3) image
+    viewed as (1, 3, H, W) is not copied.
+
+    Args:
+        image: (N, C, H, W), any dtype and strides.
+        phi: (N, 2, h, w) floating point, relative (row, column) in [0, 1].
+        mean: one number a channel, in units of the image; with it or ``std`` the result is
+            (x - mean) / std.
+        std: one non-zero number a channel, in units of the image.
+    Returns:
+        (N, C, h, w): dtype of ``image``; normalised, float64 for a float64 image, else float32.
+    Raises:
+        ValueError: a wrong shape, batch sizes or devices that differ, NaN or infinity in ``phi``.
+        TypeError: ``phi`` is not floating point.
+    Gradient: to a floating-point ``image`` only; the op is piecewise constant in ``phi``.
+    """
+    sampled: Tensor = torch.ops.adaseg.sample(image, phi, mean, std)
+    return sampled
+
+
+def _sample_out(
+    image: Tensor, phi: Tensor, mean: list[float] | None = None, std: list[float] | None = None
+) -> Tensor:
+    checks.check_phi(phi, least=1)
+    checks.check_image(image, phi)
+    check_devices(image=image, phi=phi)
+    _, stds = checks.check_normalization(mean, std, image.shape[1])
+    dtype = image.dtype
+    if stds and dtype != torch.float64:
+        dtype = torch.float32
+    return image.new_empty((*image.shape[:2], *phi.shape[2:]), dtype=dtype)
+
+
+def _sample_fill(
+    out: Tensor,
+    image: Tensor,
+    phi: Tensor,
+    mean: list[float] | None = None,
+    std: list[float] | None = None,
+) -> None:
+    means, stds = checks.check_normalization(mean, std, image.shape[1])
+    call = Call()
+    call.kernels.sample(
+        call.array(image), call.array(phi), call.out(out), means, stds, call.threads
+    )
+    call.finish()
+
+
+def _sample_backward_out(
+    grad: Tensor, phi: Tensor, size: Sequence[int], std: list[float] | None, dtype: torch.dtype
+) -> Tensor:
+    return grad.new_empty((*grad.shape[:2], *size), dtype=dtype)
+
+
+def _sample_backward_fill(
+    grad_image: Tensor,
+    grad: Tensor,
+    phi: Tensor,
+    size: Sequence[int],
+    std: list[float] | None,
+    dtype: torch.dtype,
+) -> None:
+    call = Call()
+    call.kernels.sample_backward(
+        call.array(grad), call.array(phi), call.out(grad_image), std or [], call.threads
+    )
+    call.finish()
+
+
+class _Sample(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        image: Tensor,
+        phi: Tensor,
+        mean: list[float] | None = None,
+        std: list[float] | None = None,
+    ) -> Tensor:
+        ctx.save_for_backward(phi)
+        ctx.size, ctx.dtype, ctx.std = image.shape[2:], image.dtype, std
+        sampled: Tensor = without_gradient("sample", image, phi, mean, std)
+        if not image.requires_grad:
+            ctx.mark_non_differentiable(sampled)
+        return sampled
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (phi,) = ctx.saved_tensors
+        if not ctx.needs_input_grad[0]:
+            return None, None, None, None
+        grad_image = torch.ops.adaseg.sample_backward(
+            grads[0], phi.detach(), ctx.size, ctx.std, ctx.dtype
+        )
+        return grad_image, None, None, None
+
+
+register_composite(
+    "uniform_sampling_tensor(SymInt[] size, SymInt batch_size=1, *, "
+    "ScalarType? dtype=None, Device? device=None) -> Tensor",
+    _uniform,
+)
+register_composite("resize_sampling_tensor(Tensor phi, SymInt[] size) -> Tensor", _resize)
+register_composite("project_to_cover(Tensor phi) -> Tensor", _project)
+register(
+    "sample(Tensor image, Tensor phi, float[]? mean=None, float[]? std=None) -> Tensor",
+    _sample_out,
+    _sample_fill,
+)
+register_autograd("sample", _Sample, inputs=1)
+register(
+    "sample_backward(Tensor grad, Tensor phi, SymInt[] size, float[]? std, ScalarType dtype)"
+    " -> Tensor",
+    _sample_backward_out,
+    _sample_backward_fill,
+)
+register_no_gradient("sample_backward", "sample cannot be differentiated twice")

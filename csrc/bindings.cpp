@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Python module: arrays -> checked views, GIL released, call.
+// An array is a NumPy array or a tuple (address, type number, shape, strides in elements), which
+// is how torch tensors come without this module knowing torch. Shapes that belong together have
+// been checked in Python (adaseg_fast.backends.checks); what is checked again here is whatever an
+// access out of bounds could come from.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <string>
+
+#include "cpu/kernels.h"
+
+#ifndef ADASEG_VERSION
+#define ADASEG_VERSION "unknown"
+#endif
+
+namespace py = pybind11;
+
+namespace adaseg {
+
+namespace {
+
+DType type_of(const py::dtype &type) {
+    switch (type.kind()) {
+    case 'b':
+        return DType::boolean;
+    case 'f':
+        if (type.itemsize() == 2)
+            return DType::f16;
+        if (type.itemsize() == 4)
+            return DType::f32;
+        if (type.itemsize() == 8)
+            return DType::f64;
+        break;
+    case 'i':
+    case 'u': {
+        const bool sign = type.kind() == 'i';
+        switch (type.itemsize()) {
+        case 1:
+            return sign ? DType::i8 : DType::u8;
+        case 2:
+            return sign ? DType::i16 : DType::u16;
+        case 4:
+            return sign ? DType::i32 : DType::u32;
+        default:
+            return sign ? DType::i64 : DType::u64;
+        }
+    }
+    default:
+        break;
+    }
+    throw py::type_error("arrays of dtype " + py::str(static_cast<py::handle>(type)).cast<std::string>() + " are not supported");
+}
+
+View view_of_numpy(const py::array &array) {
+    View view;
+    view.type = type_of(array.dtype());
+    if (!array.dtype().is(py::dtype::of<bool>()) && array.dtype().byteorder() == '>')
+        throw py::type_error("arrays in big-endian byte order are not supported");
+    view.data = const_cast<void *>(array.data());
+    view.dims = static_cast<int>(array.ndim());
+    if (view.dims > 4)
+        throw py::value_error("arrays of at most 4 dimensions are wanted");
+    const int size = item_size(view.type);
+    for (int k = 0; k < view.dims; ++k) {
+        view.shape[k] = array.shape(k);
+        if (array.strides(k) % size != 0 && array.shape(k) > 1)
+            throw py::value_error("arrays whose strides are whole elements are wanted");
+        view.strides[k] = array.strides(k) / size;
+    }
+    if (reinterpret_cast<uintptr_t>(view.data) % size != 0)
+        throw py::value_error("aligned arrays are wanted");
+    return view;
+}
+
+View view_of(py::handle object) {
+    if (py::isinstance<py::array>(object))
+        return view_of_numpy(py::reinterpret_borrow<py::array>(object));
+    const py::tuple parts = py::reinterpret_borrow<py::object>(object).cast<py::tuple>();
+    const py::tuple shape = parts[2].cast<py::tuple>(), strides = parts[3].cast<py::tuple>();
+    View view;
+    view.data = reinterpret_cast<void *>(parts[0].cast<uintptr_t>());
+    view.type = static_cast<DType>(parts[1].cast<int>());
+    view.dims = static_cast<int>(shape.size());
+    if (view.dims > 4 || strides.size() != shape.size())
+        throw py::value_error("arrays of at most 4 dimensions are wanted");
+    for (int k = 0; k < view.dims; ++k) {
+        view.shape[k] = shape[k].cast<int64_t>();
+        view.strides[k] = strides[k].cast<int64_t>();
+    }
+    return view;
+}
+
+void require(bool holds, const char *message) {
+    if (!holds)
+        throw py::value_error(message);
+}
+
+void require_shape(const View &view, const std::vector<int64_t> &shape, const char *name) {
+    bool same = view.dims == static_cast<int>(shape.size());
+    for (int k = 0; same && k < view.dims; ++k)
+        same = view.shape[k] == shape[k];
+    if (!same)
+        throw py::value_error(std::string(name) + " has an unexpected shape");
+}
+
+// An output: of the given shape, C-contiguous.
+View output(py::handle object, const std::vector<int64_t> &shape, const char *name) {
+    const View view = view_of(object);
+    require_shape(view, shape, name);
+    int64_t stride = 1;
+    for (int k = view.dims - 1; k >= 0; --k) {
+        if (view.shape[k] > 1 && view.strides[k] != stride)
+            throw py::value_error(std::string(name) + " is not contiguous");
+        stride *= view.shape[k];
+    }
+    return view;
+}
+
+// A sampling tensor (items, 2, h, w), h and w at least `least`.
+View sampling_tensor(py::handle object, int64_t least) {
+    const View phi = view_of(object);
+    require(phi.dims == 4 && phi.shape[1] == 2 && phi.shape[2] >= least && phi.shape[3] >= least,
+            "phi has an unexpected shape");
+    return phi;
+}
+
+Diagonal diagonal_of(int number) {
+    require(number >= 0 && number <= 2, "diagonal is unknown");
+    return static_cast<Diagonal>(number);
+}
+
+void py_sample(py::handle image_, py::handle phi_, py::handle out_,
+               const std::vector<double> &mean, const std::vector<double> &std, int threads) {
+    const View image = view_of(image_), phi = sampling_tensor(phi_, 1);
+    require(image.dims == 4 && image.shape[2] > 0 && image.shape[3] > 0,
+            "image has an unexpected shape");
+    require(image.shape[0] == phi.shape[0], "image and phi differ in batch size");
+    const View out =
+        output(out_, {image.shape[0], image.shape[1], phi.shape[2], phi.shape[3]}, "out");
+    const size_t channels = std.empty() ? 0 : static_cast<size_t>(image.shape[1]);
+    require(mean.size() == channels && std.size() == channels, "one mean and std a channel");
+    const bool is_double = image.type == DType::f64;
+    require(out.type == (std.empty() ? image.type : is_double ? DType::f64 : DType::f32),
+            "out has an unexpected dtype");
+    py::gil_scoped_release nogil;
+    sample(image, phi, out, {mean, std}, threads);
+}
+
+void py_sample_backward(py::handle grad_, py::handle phi_, py::handle grad_image_,
+                        const std::vector<double> &std, int threads) {
+    const View grad = view_of(grad_), phi = sampling_tensor(phi_, 1);
+    const View target = view_of(grad_image_);
+    require(target.dims == 4 && target.shape[2] > 0 && target.shape[3] > 0,
+            "grad_image has an unexpected shape");
+    const View grad_image =
+        output(grad_image_, {phi.shape[0], target.shape[1], target.shape[2], target.shape[3]},
+               "grad_image");
+    require_shape(grad, {phi.shape[0], target.shape[1], phi.shape[2], phi.shape[3]}, "grad");
+    require(std.empty() || static_cast<int64_t>(std.size()) == target.shape[1],
+            "one std a channel");
+    py::gil_scoped_release nogil;
+    sample_backward(grad, phi, grad_image, std, threads);
+}
+
+void py_triangles(py::handle phi_, py::handle out_, int64_t height, int64_t width, int diagonal,
+                  int threads) {
+    const View phi = sampling_tensor(phi_, 2);
+    const View out = output(
+        out_, {phi.shape[0], 2 * (phi.shape[2] - 1) * (phi.shape[3] - 1), 3}, "out");
+    require(out.type == DType::i64, "out has an unexpected dtype");
+    require(height > 0 && width > 0, "size has to be positive");
+    py::gil_scoped_release nogil;
+    triangles(phi, out, height, width, diagonal_of(diagonal), threads);
+}
+
+void py_rasterize(py::handle phi_, py::handle faces_, py::handle weights_, int diagonal,
+                  int threads) {
+    const View phi = sampling_tensor(phi_, 2), shape = view_of(faces_);
+    require(shape.dims == 3, "faces has an unexpected shape");
+    const View faces = output(faces_, {phi.shape[0], shape.shape[1], shape.shape[2]}, "faces");
+    const View weights =
+        output(weights_, {phi.shape[0], 3, shape.shape[1], shape.shape[2]}, "weights");
+    require(faces.type == DType::i32, "faces has an unexpected dtype");
+    py::gil_scoped_release nogil;
+    rasterize(phi, faces, weights, diagonal_of(diagonal), threads);
+}
+
+View scores_for(py::handle scores_, const View &phi) {
+    const View scores = view_of(scores_);
+    require_shape(scores, {phi.shape[0], scores.dims == 4 ? scores.shape[1] : -1, phi.shape[2], phi.shape[3]},
+                  "scores");
+    return scores;
+}
+
+void py_interpolate(py::handle scores_, py::handle phi_, py::handle out_, int diagonal,
+                    int threads) {
+    const View phi = sampling_tensor(phi_, 2), scores = scores_for(scores_, phi);
+    const View shape = view_of(out_);
+    require(shape.dims == 4, "out has an unexpected shape");
+    const View out = output(
+        out_, {phi.shape[0], scores.shape[1], shape.shape[2], shape.shape[3]}, "out");
+    require(out.type == scores.type, "out has an unexpected dtype");
+    py::gil_scoped_release nogil;
+    interpolate(scores, phi, out, diagonal_of(diagonal), threads);
+}
+
+void py_interpolate_backward(py::handle grad_, py::handle scores_, py::handle phi_,
+                             py::handle grad_scores_, py::handle grad_phi_, int diagonal,
+                             int threads) {
+    const View phi = sampling_tensor(phi_, 2), scores = scores_for(scores_, phi);
+    const View grad = view_of(grad_);
+    require(grad.dims == 4 && grad.shape[0] == phi.shape[0] && grad.shape[1] == scores.shape[1],
+            "grad has an unexpected shape");
+    require(grad.type == scores.type, "grad has an unexpected dtype");
+    View grad_scores, grad_phi;
+    if (!grad_scores_.is_none()) {
+        grad_scores = output(
+            grad_scores_, {phi.shape[0], scores.shape[1], phi.shape[2], phi.shape[3]},
+            "grad_scores");
+        require(grad_scores.type == scores.type, "grad_scores has an unexpected dtype");
+    }
+    if (!grad_phi_.is_none()) {
+        grad_phi = output(grad_phi_, {phi.shape[0], 2, phi.shape[2], phi.shape[3]}, "grad_phi");
+        require(grad_phi.type == phi.type, "grad_phi has an unexpected dtype");
+    }
+    py::gil_scoped_release nogil;
+    interpolate_backward(grad, scores, phi, grad_scores, grad_phi, diagonal_of(diagonal), threads);
+}
+
+void py_interpolate_argmax(py::handle scores_, py::handle phi_, py::handle out_, int diagonal,
+                           int threads) {
+    const View phi = sampling_tensor(phi_, 2), scores = scores_for(scores_, phi);
+    const View shape = view_of(out_);
+    require(shape.dims == 3, "out has an unexpected shape");
+    const View out = output(out_, {phi.shape[0], shape.shape[1], shape.shape[2]}, "out");
+    require(scores.shape[1] > 0, "scores has no class");
+    require(out.type == (scores.shape[1] <= 256 ? DType::u8 : DType::i32),
+            "out has an unexpected dtype");
+    py::gil_scoped_release nogil;
+    interpolate_argmax(scores, phi, out, diagonal_of(diagonal), threads);
+}
+
+using Classes = std::optional<std::vector<int64_t>>;
+
+void py_boundary_mask(py::handle labels_, py::handle out_, const Classes &classes,
+                      int64_t ignore_index, int threads) {
+    const View labels = view_of(labels_);
+    require(labels.dims == 3, "labels has an unexpected shape");
+    const View out = output(out_, {labels.shape[0], labels.shape[1], labels.shape[2]}, "out");
+    require(out.type == DType::boolean, "out has an unexpected dtype");
+    py::gil_scoped_release nogil;
+    boundary_mask(labels, out, {classes, ignore_index}, threads);
+}
+
+void py_nearest_boundary(py::handle labels_, py::handle out_, const Classes &classes,
+                         int64_t ignore_index, int threads) {
+    const View labels = view_of(labels_), shape = view_of(out_);
+    require(labels.dims == 3 && labels.shape[1] > 0 && labels.shape[2] > 0,
+            "labels has an unexpected shape");
+    require(shape.dims == 4, "out has an unexpected shape");
+    const View out = output(out_, {labels.shape[0], 2, shape.shape[2], shape.shape[3]}, "out");
+    require(out.type == DType::f32, "out has an unexpected dtype");
+    py::gil_scoped_release nogil;
+    nearest_boundary(labels, out, {classes, ignore_index}, threads);
+}
+
+} // namespace
+
+} // namespace adaseg
+
+PYBIND11_MODULE(_native, m) {
+    using namespace adaseg;
+    m.doc() = "Compiled kernels of adaseg_fast; use adaseg_fast.backends or adaseg_fast.ops.";
+    m.attr("__version__") = ADASEG_VERSION;
+#ifdef _OPENMP
+    m.attr("openmp") = true;
+#else
+    m.attr("openmp") = false;
+#endif
+    m.def("sample", &py_sample);
+    m.def("sample_backward", &py_sample_backward);
+    m.def("triangles", &py_triangles);
+    m.def("rasterize", &py_rasterize);
+    m.def("interpolate", &py_interpolate);
+    m.def("interpolate_backward", &py_interpolate_backward);
+    m.def("interpolate_argmax", &py_interpolate_argmax);
+    m.def("boundary_mask", &py_boundary_mask);
+    m.def("nearest_boundary", &py_nearest_boundary);
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// A sampling grid made ready for scan conversion: its vertices on the lattice and each cell's
+// diagonal. Triangles are visited cell by cell, row-major, and each one's share of an image row is
+// a half-open range of columns (core/edge.h); later triangles overwrite earlier ones, which is how
+// the highest number wins where a folded grid covers a pixel twice.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "core/cell.h"
+#include "core/edge.h"
+#include "cpu/parallel.h"
+#include "cpu/view.h"
+
+namespace adaseg {
+
+struct Grid {
+    Lattice lattice;
+    int64_t rows, cols; // of the sampling tensor
+    std::vector<Point> points;
+    std::vector<uint8_t> main;        // per cell: split along A-C
+    std::vector<Range> image_rows;    // per row of cells: image rows it may touch
+    bool covers;                      // (3) holds: no pixel is left without a triangle
+
+    int64_t cells() const { return (rows - 1) * (cols - 1); }
+
+    Corners corners(int64_t i, int64_t j, int second) const {
+        return triangle_corners(i * cols + j, cols, main[i * (cols - 1) + j] != 0, second != 0);
+    }
+};
+
+// `phi` is (N, 2, h, w). Throws std::invalid_argument where it holds NaN or infinity.
+Grid make_grid(const View &phi, int64_t item, int64_t height, int64_t width, Diagonal diagonal);
+
+// Throws std::invalid_argument where `phi` (N, 2, h, w) holds NaN or infinity.
+void require_finite(const View &phi);
+
+// Calls body(row, first, last) for each non-empty range [first, last) of a triangle within `band`.
+template <class F>
+void scan_triangle(const Grid &grid, const Corners &corners, Range band, F &&body) {
+    Point top = grid.points[corners.v[0]], mid = grid.points[corners.v[1]],
+          low = grid.points[corners.v[2]];
+    if (top.row > mid.row)
+        std::swap(top, mid);
+    if (mid.row > low.row)
+        std::swap(mid, low);
+    if (top.row > mid.row)
+        std::swap(top, mid);
+    const Lattice &lattice = grid.lattice;
+    const int64_t rows[3] = {first_row(top.row, lattice), first_row(mid.row, lattice),
+                             first_row(low.row, lattice)};
+    const int64_t begin = std::max(rows[0], band.begin), end = std::min(rows[2], band.end);
+    if (begin >= end)
+        return;
+    EdgeWalk across = walk_edge(top, low, begin, lattice);
+    for (int half = 0; half < 2; ++half) {
+        const int64_t from = std::max(rows[half], begin), to = std::min(rows[half + 1], end);
+        if (from >= to)
+            continue;
+        EdgeWalk side = half == 0 ? walk_edge(top, mid, from, lattice)
+                                  : walk_edge(mid, low, from, lattice);
+        for (int64_t row = from; row < to; ++row, across.next(), side.next()) {
+            int64_t first = across.first(), last = side.first();
+            if (first > last)
+                std::swap(first, last);
+            last = std::min(last, lattice.width);
+            if (first < last)
+                body(row, first, last);
+        }
+    }
+}
+
+// Calls body(i, j, second) for every triangle that may touch `band`, in triangle order.
+template <class F> void visit_triangles(const Grid &grid, Range band, F &&body) {
+    for (int64_t i = 0; i + 1 < grid.rows; ++i) {
+        const Range touched = grid.image_rows[i];
+        if (touched.end <= band.begin || touched.begin >= band.end)
+            continue;
+        for (int64_t j = 0; j + 1 < grid.cols; ++j)
+            for (int second = 0; second < 2; ++second)
+                body(i, j, second);
+    }
+}
+
+// Cuts a batch of images into bands of rows and runs body(grid, item, band) on threads.
+template <class F>
+void for_each_band(const View &phi, int64_t height, int64_t width, Diagonal diagonal, int threads,
+                   F &&body) {
+    const int64_t items = phi.shape[0];
+    if (items == 0 || height == 0 || width == 0)
+        return;
+    // A few bands a thread even out bands of unequal work; more would repeat work on their seams.
+    const int64_t wanted = threads > 1 ? 4 * threads : 1;
+    const int64_t bands = std::max<int64_t>(1, std::min(height / 16, wanted / std::min(items, wanted)));
+    std::vector<Grid> grids(items);
+    parallel_for(items, threads, [&](int64_t n) {
+        grids[n] = make_grid(phi, n, height, width, diagonal);
+    });
+    parallel_for(items * bands, threads, [&](int64_t k) {
+        body(grids[k / bands], k / bands, piece(height, bands, k % bands));
+    });
+}
+
+} // namespace adaseg

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// The CPU kernels, each named as its operation. Views are checked by bindings.cpp: outputs are
+// C-contiguous, inputs have any strides; shapes as in the operations' Python docstrings.
+// `threads` bounds the number of threads; results do not depend on it.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "core/cell.h"
+#include "cpu/view.h"
+
+namespace adaseg {
+
+// Per channel (x - mean) / std; empty vectors copy the pixels as they are.
+struct Normalization {
+    std::vector<double> mean, std;
+};
+
+void sample(const View &image, const View &phi, const View &out, const Normalization &normalization,
+            int threads);
+void sample_backward(const View &grad, const View &phi, const View &grad_image,
+                     const std::vector<double> &std, int threads);
+
+void triangles(const View &phi, const View &out, int64_t height, int64_t width, Diagonal diagonal,
+               int threads);
+void rasterize(const View &phi, const View &faces, const View &weights, Diagonal diagonal,
+               int threads);
+void interpolate(const View &scores, const View &phi, const View &out, Diagonal diagonal,
+                 int threads);
+// `grad_scores` and `grad_phi` are each optional (null data).
+void interpolate_backward(const View &grad, const View &scores, const View &phi,
+                          const View &grad_scores, const View &grad_phi, Diagonal diagonal,
+                          int threads);
+void interpolate_argmax(const View &scores, const View &phi, const View &out, Diagonal diagonal,
+                        int threads);
+
+struct Boundaries {
+    std::optional<std::vector<int64_t>> classes; // only boundaries that touch one of these
+    int64_t ignore_index;
+};
+
+void boundary_mask(const View &labels, const View &out, const Boundaries &which, int threads);
+void nearest_boundary(const View &labels, const View &out, const Boundaries &which, int threads);
+
+} // namespace adaseg

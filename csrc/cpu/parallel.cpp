@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Notices that the process has been forked; see parallel.h.
+#include "cpu/parallel.h"
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
+
+namespace adaseg {
+
+namespace {
+bool forked = false;
+
+#if defined(__unix__) || defined(__APPLE__)
+[[maybe_unused]] const int registered =
+    pthread_atfork(nullptr, nullptr, [] { forked = true; });
+#endif
+} // namespace
+
+bool in_forked_child() { return forked; }
+
+} // namespace adaseg

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a user gets from `pip install`: versions, files, pins, and kernels that need no torch."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import sysconfig
+from importlib import import_module, metadata
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+import adaseg_fast
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = Path(adaseg_fast.__file__).parent
+LARGEST_FILE = 2 * 1024**2  # bytes
+
+KERNEL_WITHOUT_TORCH = """
+import sys
+
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "torch":
+            raise ImportError("torch is blocked")
+
+
+sys.meta_path.insert(0, Blocker())
+import numpy as np
+
+import adaseg_fast.backends
+
+image = np.arange(9, dtype=np.uint8).reshape(1, 1, 3, 3)
+corners = np.array([[[[0, 0], [1, 1]], [[0, 1], [0, 1]]]], dtype=np.float32)
+print(adaseg_fast.backends.sample(image, corners).tolist())
+assert "torch" not in sys.modules
+"""
+
+
+def checked_out(*folders: str) -> list[str]:
+    """Files of the checkout that git tracks or would, relative to its root."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *folders]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def pins() -> dict[str, Requirement]:
+    """The lines of constraints.txt by canonical name."""
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    requirements = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    by_name = {canonicalize_name(requirement.name): requirement for requirement in requirements}
+    assert len(by_name) == len(requirements), "constraints.txt names a package twice"
+    return by_name
+
+
+def test_the_installed_package_is_not_shadowed_by_the_source_tree() -> None:
+    installed = PathFinder.find_spec("adaseg_fast", [sysconfig.get_path("platlib")])
+    if installed is not None:  # None: an editable install, whose source tree is the right one
+        assert installed.origin == adaseg_fast.__file__, (
+            "run `pytest`, not `python -m pytest`, which puts the current folder first"
+        )
+
+
+def test_versions_agree() -> None:
+    assert metadata.version("adaseg-fast") == adaseg_fast.__version__
+    if importlib.util.find_spec("adaseg_fast._native") is not None:
+        native = import_module("adaseg_fast._native")
+        assert native.__version__ == adaseg_fast.__version__
+
+
+def test_kernels_run_without_torch(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KERNEL_WITHOUT_TORCH]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[[[[0, 2], [6, 8]]]]"
+
+
+def test_every_file_of_the_package_is_installed() -> None:
+    wanted = {Path(name).relative_to("adaseg_fast") for name in checked_out("adaseg_fast")}
+    assert Path("py.typed") in wanted
+    missing = [str(name) for name in sorted(wanted) if not (PACKAGE / name).is_file()]
+    assert not missing, "the installed package lacks these; install it again, or see pyproject.toml"
+
+
+def test_no_large_files() -> None:
+    large = [name for name in checked_out() if (ROOT / name).stat().st_size > LARGEST_FILE]
+    assert not large
+
+
+def test_console_script() -> None:
+    (script,) = metadata.entry_points(group="console_scripts", name="adaseg-fast")
+    assert script.value == "adaseg_fast.cli:main"
+    assert callable(script.load())
+
+
+@pytest.mark.parametrize(
+    "requirement", metadata.requires("adaseg-fast") or (), ids=lambda text: text.partition(";")[0]
+)
+def test_requirements_are_lower_bounds_that_constraints_pin(requirement: str) -> None:
+    wanted = Requirement(requirement)
+    assert {bound.operator for bound in wanted.specifier} <= {">="}
+    pin = pins().get(canonicalize_name(wanted.name))
+    assert pin is not None, f"constraints.txt lacks {wanted.name}"
+    (exactly,) = pin.specifier
+    assert exactly.operator == "=="
+    assert Version(exactly.version).local is None
+    assert wanted.specifier.contains(exactly.version)
+
+
+def test_pre_commit_runs_the_pinned_tools() -> None:
+    lines = (ROOT / ".pre-commit-config.yaml").read_text().splitlines()
+    tools = [Requirement(line.strip(" -")) for line in lines if "==" in line]
+    assert {tool.name for tool in tools} >= {"clang-format", "codespell", "ruff"}
+    pinned = pins()
+    for tool in tools:
+        if tool.name in pinned:  # pre-commit-hooks stands in no extra
+            assert tool.specifier == pinned[tool.name].specifier
