@@ -8,6 +8,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <string>
 
 #include "cpu/kernels.h"
@@ -110,6 +111,8 @@ void require_shape(const View &view, const std::vector<int64_t> &shape, const ch
 View output(py::handle object, const std::vector<int64_t> &shape, const char *name) {
     const View view = view_of(object);
     require_shape(view, shape, name);
+    if (std::count(shape.begin(), shape.end(), 0) > 0)
+        return view; // NumPy gives empty arrays any strides
     int64_t stride = 1;
     for (int k = view.dims - 1; k >= 0; --k) {
         if (view.shape[k] > 1 && view.strides[k] != stride)

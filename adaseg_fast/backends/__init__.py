@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernels behind ``adaseg_fast.ops``, and the operations for NumPy users. Never imports torch."""
+"""The kernels behind ``adaseg_fast.ops``, and the operations on NumPy arrays, without torch."""
 
 from adaseg_fast.backends.arrays import (
     boundary_mask,

@@ -35,7 +35,10 @@ def snap(phi: Array, height: int, width: int) -> NDArray[np.int64]:
     bits = lattice_bits(height, width)
     extents = np.array([max(height - 1, 1) << bits, max(width - 1, 1) << bits])
     scaled = phi.astype(np.float64) * extents[:, None, None]
-    return np.rint(np.clip(scaled, 0, extents[:, None, None])).astype(np.int64)
+    snapped: NDArray[np.int64] = np.rint(np.clip(scaled, 0, extents[:, None, None])).astype(
+        np.int64
+    )
+    return snapped
 
 
 def area2(p: tuple[int, int], q: tuple[int, int], s: tuple[Any, Any]) -> Any:
@@ -57,15 +60,13 @@ def takes_main_diagonal(
     def dot(apex: tuple[int, int]) -> int:
         return sum((a[k] - apex[k]) * (c[k] - apex[k]) for k in range(2))
 
-    return area2(a, b, c) * dot(d) + area2(a, c, d) * dot(b) >= 0
+    return bool(area2(a, b, c) * dot(d) + area2(a, c, d) * dot(b) >= 0)
 
 
 def list_triangles(lattice: NDArray[np.int64], rule: int) -> Iterator[Triangle]:
     """Cell by cell, row-major; the triangle with the cell's upper edge comes first."""
     _, h, w = lattice.shape
-    points = [
-        (int(r), int(c)) for r, c in zip(lattice[0].flat, lattice[1].flat, strict=True)
-    ]
+    points = [(int(r), int(c)) for r, c in zip(lattice[0].flat, lattice[1].flat, strict=True)]
     number = 0
     for i in range(h - 1):
         for j in range(w - 1):
@@ -76,7 +77,9 @@ def list_triangles(lattice: NDArray[np.int64], rule: int) -> Iterator[Triangle]:
                 number += 1
 
 
-def _inside(triangle: Triangle, rows: Array, cols: Array, bits: int, shape: tuple[int, int]) -> Array:
+def _inside(
+    triangle: Triangle, rows: Array, cols: Array, bits: int, shape: tuple[int, int]
+) -> Array:
     """Which pixels lie in the open triangle once moved: first order in columns, second in rows."""
     last_row, last_col = (max(size - 1, 1) for size in shape)
     move_row = np.where(rows == last_row, -1, 1)
@@ -87,13 +90,15 @@ def _inside(triangle: Triangle, rows: Array, cols: Array, bits: int, shape: tupl
         side = np.sign(area2(p, q, (rows << bits, cols << bits)))
         side = np.where(side == 0, np.sign(p[0] - q[0]) * move_col, side)
         sides.append(np.where(side == 0, np.sign(q[1] - p[1]) * move_row, side))
-    return (sides[0] != 0) & (sides[0] == sides[1]) & (sides[1] == sides[2])
+    inside: Array = (sides[0] != 0) & (sides[0] == sides[1]) & (sides[1] == sides[2])
+    return inside
 
 
 def _rasterize_item(
-    phi: Array, height: int, width: int, rule: int
+    phi: Array, size: Sequence[int], rule: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float64], list[Triangle]]:
     """Owner of each pixel (-1: none), the weights (3, H, W) in float64, and the triangles."""
+    height, width = size
     bits = lattice_bits(height, width)
     faces = np.full((height, width), -1, np.int32)
     weights = np.zeros((3, height, width))
@@ -167,9 +172,7 @@ def sample_backward(
             grad_image[n, c] = plane
 
 
-def triangles(
-    phi: Array, out: Array, height: int, width: int, diagonal: int, threads: int
-) -> None:
+def triangles(phi: Array, out: Array, height: int, width: int, diagonal: int, threads: int) -> None:
     """Vertex numbers of every triangle."""
     for n in range(len(phi)):
         out[n] = [t.corners for t in list_triangles(snap(phi[n], height, width), diagonal)]
@@ -178,13 +181,13 @@ def triangles(
 def rasterize(phi: Array, faces: Array, weights: Array, diagonal: int, threads: int) -> None:
     """Owner and barycentric weights of every pixel."""
     for n in range(len(phi)):
-        faces[n], weights[n], _ = _rasterize_item(phi[n], *faces.shape[1:], diagonal)
+        faces[n], weights[n], _ = _rasterize_item(phi[n], faces.shape[1:], diagonal)
 
 
 def interpolate(scores: Array, phi: Array, out: Array, diagonal: int, threads: int) -> None:
     """Sec. 3.3: barycentric interpolation in each triangle."""
     for n in range(len(phi)):
-        faces, weights, found = _rasterize_item(phi[n], *out.shape[2:], diagonal)
+        faces, weights, found = _rasterize_item(phi[n], out.shape[2:], diagonal)
         corner = _corner_scores(scores[n], faces, found)
         out[n] = np.einsum("ckhw,khw->chw", corner.astype(np.float64), weights)
 
@@ -196,7 +199,7 @@ def interpolate_argmax(scores: Array, phi: Array, out: Array, diagonal: int, thr
     out[...] = values.argmax(1)
     uncovered = 255 if out.dtype == np.uint8 else -1
     for n in range(len(phi)):
-        faces, _, _ = _rasterize_item(phi[n], *out.shape[1:], diagonal)
+        faces, _, _ = _rasterize_item(phi[n], out.shape[1:], diagonal)
         out[n][faces < 0] = uncovered
 
 
@@ -213,7 +216,7 @@ def interpolate_backward(
     height, width = grad.shape[2:]
     bits = lattice_bits(height, width)
     for n in range(len(phi)):
-        faces, weights, found = _rasterize_item(phi[n], height, width, diagonal)
+        faces, weights, found = _rasterize_item(phi[n], (height, width), diagonal)
         vertices = scores.shape[2] * scores.shape[3]
         to_scores = np.zeros((scores.shape[1], vertices))
         to_phi = np.zeros((2, vertices))
@@ -224,7 +227,7 @@ def interpolate_backward(
                 continue
             share = np.einsum("cp,kp->ck", grad[n][:, own].astype(np.float64), weights[:, own])
             corners = list(triangle.corners)
-            np.add.at(to_scores, (slice(None), corners), share)
+            to_scores[:, corners] += share  # three different vertices
             a, b, c = (np.array(p, np.float64) / 2.0**bits for p in triangle.points)
             plane = np.linalg.solve(  # gradient of the affine function, (2, C)
                 np.stack([b - a, c - a]),

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adaseg_fast.data import _scene_textures as textures
 from adaseg_fast.data._scene_canvas import Color, Kind, Points, blend, tint
-from adaseg_fast.data._scene_street import FAR, NEAR, Light, Side, Stage, Surface, pick, points3
+from adaseg_fast.data._scene_street import FAR, NEAR, Light, Side, Stage, Surface, pick
 
 _FACES: tuple[Color, ...] = (
     (176, 160, 138), (150, 98, 78), (132, 84, 70), (198, 186, 162), (122, 120, 118),
@@ -63,6 +64,7 @@ class Building:
     base: tuple[tuple[float, float], tuple[float, float]]  # (x, z) of the facade's near and far end
     height: float
     roof: float  # rise of the ridge, 0 for a flat roof
+    hidden: float  # height of a nearer building right in front of the near end wall, or 0
     color: Color
     roof_color: Color
     tile: str
@@ -74,11 +76,13 @@ class Building:
         return self.base[1][1]  # things beside the facade are in front of it
 
     @classmethod
-    def random(cls, rng: np.random.Generator, stage: Stage, side: Side, z: float) -> Building:
+    def random(
+        cls, rng: np.random.Generator, stage: Stage, side: Side, z: float, *, hidden: float
+    ) -> Building:
         end = min(z + float(rng.uniform(9, 26)), FAR + 10)
         windows = Windows.random(rng)
         storeys = int(rng.integers(2, pick(rng, (4, 6, 9))))
-        offset = side.sign * (side.facade + float(rng.uniform(0, 0.6)))
+        offset = side.sign * side.facade
         base = tuple((float(stage.street.x(offset, at)), at) for at in (z, end))
         gain, cast = rng.uniform(0.78, 1.12), rng.uniform(0.94, 1.06, 3)
         color = pick(rng, _FACES)
@@ -87,6 +91,7 @@ class Building:
             base=(base[0], base[1]),
             height=storeys * windows.storey + float(rng.uniform(0.4, 1.4)),
             roof=float(rng.uniform(2.5, 4.5)) if rng.random() < 0.5 else 0.0,
+            hidden=hidden,
             color=(color[0] * gain * cast[0], color[1] * gain * cast[1], color[2] * gain * cast[2]),
             roof_color=pick(rng, _ROOFS),
             tile=pick(rng, textures.WALLS),
@@ -100,7 +105,7 @@ class Building:
         back = near + np.array([self.sign * _DEEP, 0.0])
         if self.roof:
             self._paint_roof(stage, segment)
-        if near[1] > NEAR:
+        if near[1] > NEAR and self.hidden < self.height:
             facing = stage.light.facing(0.0, -1.0)
             self._paint_wall(stage, segment, near, back, facing, front=False)
         if far[1] > NEAR:
@@ -124,18 +129,18 @@ class Building:
         (x0, z0), (x1, z1) = self.base
         ridge, top = self.sign * _DEEP / 2, self.height + self.roof
         eaves = self.height
-        slope = points3(
+        light, project = stage.light, stage.camera.project
+        slope = project(
             [x0, x1, x1 + ridge, x0 + ridge], [eaves, eaves, top, top], [z0, z1, z1, z0]
         )
-        gable = points3([x0, x0 + ridge, x0 + 2 * ridge], [eaves, top, eaves], z0)
-        light = stage.light
         tone = light.facing(-self.sign * 0.7, 0.0) * 1.1
         middle = max((z0 + z1) / 2, NEAR)
         color = light.seen(self.roof_color, middle, tone)
-        stage.canvas.fill(stage.camera.project(slope), color, segment)
-        if z0 > NEAR:
+        stage.canvas.fill(slope, color, segment)
+        if z0 > NEAR and self.hidden < top:
+            gable = project([x0, x0 + ridge, x0 + 2 * ridge], [eaves, top, eaves], z0)
             color = light.seen(self.color, z0, light.facing(0.0, -1.0))
-            stage.canvas.fill(stage.camera.project(gable), color, segment)
+            stage.canvas.fill(gable, color, segment)
 
     def _paint_wall(
         self,
@@ -154,7 +159,7 @@ class Building:
         def place(along: NDArray[np.float64], up: NDArray[np.float64]) -> Points:
             part = along / length
             x, ahead = (start[k] + part * (end[k] - start[k]) for k in (0, 1))
-            return camera.project(points3(x, up, ahead))
+            return camera.project(x, up, ahead)
 
         outline = np.array([[0, 0], [length, 0], [length, self.height], [0, self.height]])
         corners = place(outline[:, 0], outline[:, 1])
@@ -180,46 +185,49 @@ class Building:
         front: bool,
     ) -> None:
         """Windows in a grid; at the street the ground floor may be a row of shops."""
-        plan, light = self.windows, stage.light
-        columns = max(1, int(length / plan.pitch))
-        storeys = int(self.height / plan.storey)
-        ground = front and plan.shop is not None
-        pitch = length / columns
-        floor, column = np.mgrid[int(ground) : storeys, 0:columns].reshape(2, -1)
-        along, sill = (column + 0.5) * pitch, floor * plan.storey + 0.9
-        panes = self._in_view(stage, *_boxes(place, along, sill, plan.width, plan.height))
-        frames = self._in_view(
-            stage, *_boxes(place, along, sill - 0.12, plan.width + 0.24, plan.height + 0.24)
-        )
-        stage.canvas.fill_all(frames[0], light.seen(plan.frame, z, facing))
-        mood = self.moods[panes[1] % len(self.moods)]
-        sky = blend(plan.glass, light.haze, 0.45)
-        curtain = blend(plan.glass, (210, 200, 180), 0.55)
-        for low, high, color in ((0.0, 0.6, plan.glass), (0.6, 0.84, sky), (0.84, 1.1, curtain)):
-            chosen = panes[0][(mood >= low) & (mood < high)]
-            stage.canvas.fill_all(chosen, light.seen(color, z, facing))
-        if plan.width > 1.3:
-            posts = _boxes(place, along, sill, 0.08, plan.height)
-            stage.canvas.fill_all(
-                self._in_view(stage, *posts)[0], light.seen(plan.frame, z, facing)
-            )
-        if plan.shop is not None and ground:
-            along = (np.arange(columns) + 0.5) * pitch
-            zero = np.zeros(columns)
-            glass = self._in_view(stage, *_boxes(place, along, zero + 0.4, pitch * 0.86, 2.0))
-            fascia = self._in_view(stage, *_boxes(place, along, zero + 2.45, pitch, 0.6))
-            stage.canvas.fill_all(glass[0], light.seen(tint(plan.glass, 1.1), z, facing))
-            stage.canvas.fill_all(fascia[0], light.seen(plan.shop, z, facing))
+        plan, canvas = self.windows, stage.canvas
+        glazing = canvas.segment(Kind.BUILDING)  # of its own: it takes no texture
 
-    @staticmethod
-    def _in_view(
-        stage: Stage, quads: Points, numbers: NDArray[np.int64]
-    ) -> tuple[Points, NDArray[np.int64]]:
-        """Those of ``quads`` (n, 4, 2) that touch the image and are wider than a pixel."""
-        height, width = stage.camera.size
-        low, high = quads.min(1), quads.max(1)
-        keep = (high > 0).all(1) & (low < (width, height)).all(1) & (high - low > 1.0).all(1)
-        return quads[keep], numbers[keep]
+        def seen(color: Color) -> Color:
+            return stage.light.seen(color, z, facing)
+
+        columns = max(1, int(length / plan.pitch))
+        pitch, storeys = length / columns, int(self.height / plan.storey)
+        middle = np.arange(0.5, columns) * pitch
+        shop = plan.shop if front else None
+        if shop is not None:
+            zero = np.zeros(columns)
+            glass, fascia = (
+                _in_view(stage, _boxes(place, middle, zero + bottom, width, height))[0]
+                for bottom, width, height in ((0.4, pitch * 0.86, 2.0), (2.45, pitch, 0.6))
+            )
+            canvas.fill_all(glass, seen(tint(plan.glass, 1.1)), glazing)
+            canvas.fill_all(fascia, seen(shop), glazing)
+        floor = np.arange(0.0 if shop is None else 1.0, storeys) * plan.storey + 0.9
+        bottom, along = (grid.ravel() for grid in np.meshgrid(floor, middle, indexing="ij"))
+        panes, numbers = _in_view(stage, _boxes(place, along, bottom, plan.width, plan.height))
+        if len(panes) == 0:
+            return
+        centre = panes.mean(1, keepdims=True)
+        wide = np.ptp(panes[..., 0], 1)
+        frames = (centre + (panes - centre) * (1.2, 1.12))[wide > 4]
+        canvas.fill_all(frames, seen(plan.frame), glazing)
+        mood = self.moods[numbers % len(self.moods)]
+        sky = blend(plan.glass, stage.light.haze, 0.45)
+        curtain = blend(plan.glass, (210, 200, 180), 0.55)
+        for low, high, color in ((0.0, 0.6, plan.glass), (0.6, 0.84, sky), (0.84, 1.0, curtain)):
+            canvas.fill_all(panes[(mood >= low) & (mood < high)], seen(color))
+        if plan.width > 1.3:
+            posts = (centre + (panes - centre) * (0.06, 1.0))[wide > 12]
+            canvas.fill_all(posts, seen(plan.frame))
+
+
+def _in_view(stage: Stage, quads: Points) -> tuple[Points, NDArray[np.int64]]:
+    """Those of ``quads`` (n, 4, 2) that touch the image and are of a useful size, and which."""
+    height, width = stage.camera.size
+    low, high = quads.min(1), quads.max(1)
+    keep = (high > 0).all(1) & (low < (width, height)).all(1) & (high - low > 1.2).all(1)
+    return quads[keep], np.flatnonzero(keep)
 
 
 def _boxes(
@@ -228,11 +236,11 @@ def _boxes(
     bottom: NDArray[np.float64],
     width: float,
     height: float,
-) -> tuple[Points, NDArray[np.int64]]:
-    """Upright rectangles on a wall, (n, 4, 2) in pixels, and their numbers 0 .. n-1."""
+) -> Points:
+    """Upright rectangles on a wall, (n, 4, 2) in pixels."""
     along = middle[:, None] + np.array([-0.5, 0.5, 0.5, -0.5]) * width
     up = bottom[:, None] + np.array([0.0, 0.0, 1.0, 1.0]) * height
-    return place(along, up), np.arange(len(middle))
+    return place(along, up)
 
 
 @dataclass(frozen=True)
@@ -259,10 +267,7 @@ class Fence:
         )
         stops = np.arange(z[0], z[1], 4.0)
         ends = [(float(stage.street.x(offset, at)), float(at)) for at in stops]
-        return [
-            cls((first, second), height, color, gaps)
-            for first, second in zip(ends[:-1], ends[1:], strict=True)
-        ]
+        return [cls((first, second), height, color, gaps) for first, second in pairwise(ends)]
 
     def paint(self, stage: Stage) -> None:
         (x0, z0), (x1, z1) = self.ends
@@ -274,9 +279,9 @@ class Fence:
         color = light.seen(self.color, z1, facing)
 
         def place(part: NDArray[np.float64], up: NDArray[np.float64]) -> Points:
-            return camera.project(points3(x0 + part * (x1 - x0), up, z0 + part * (z1 - z0)))
+            return camera.project(x0 + part * (x1 - x0), up, z0 + part * (z1 - z0))
 
-        whole = _boxes(place, np.array([0.5]), np.array([0.0]), 1.0, self.height)[0]
+        whole = _boxes(place, np.array([0.5]), np.array([0.0]), 1.0, self.height)
         canvas.fill_all(whole, tint(color, 0.5 if self.gaps else 1.0), segment)
         boards = 20 if self.gaps else 8
         middle = (np.arange(boards) + 0.5) / boards
@@ -284,12 +289,12 @@ class Fence:
             canvas.fill_all(whole, tint(color, 1.0 - 0.5 * self.gaps))
         elif self.gaps:
             width = (1.0 - self.gaps) / boards
-            canvas.fill_all(_boxes(place, middle, 0 * middle, width, self.height)[0], color)
+            canvas.fill_all(_boxes(place, middle, 0 * middle, width, self.height), color)
         else:
             canvas.fill_all(
-                _boxes(place, middle, 0 * middle, 0.1 / boards, self.height)[0], tint(color, 0.7)
+                _boxes(place, middle, 0 * middle, 0.1 / boards, self.height), tint(color, 0.7)
             )
-        rail = _boxes(place, np.array([0.5]), np.array([self.height * 0.88]), 1.0, 0.09)[0]
+        rail = _boxes(place, np.array([0.5]), np.array([self.height * 0.88]), 1.0, 0.09)
         canvas.fill_all(rail, tint(color, 1.12))
 
     def shadows(self, light: Light) -> list[Points]:
@@ -305,16 +310,13 @@ def paint_skyline(stage: Stage, rng: np.random.Generator) -> None:
     reach = 1.3 * FAR * camera.size[1] / camera.focal
     x = np.linspace(-reach, reach, 60)
     hills = rng.uniform(3, 9) + rng.uniform(0, 3, 60) + 3 * np.sin(x / 31 + rng.uniform(0, 6))
-    outline = np.concatenate(
-        [points3(x, hills, FAR), points3([reach, -reach], -3.0, FAR)]
-    )
-    stage.canvas.fill(camera.project(outline), light.seen((74, 98, 58), FAR, 0.9), woods)
+    outline = camera.project([*x, reach, -reach], [*hills, -3.0, -3.0], FAR)
+    stage.canvas.fill(outline, light.seen((74, 98, 58), FAR, 0.9), woods)
     middle = float(rng.uniform(-0.4, 0.4)) * reach
     for _ in range(int(rng.integers(0, 18))):
         left, width = middle + rng.normal(0, 60), rng.uniform(8, 25)
         height = rng.uniform(6, 14) + rng.exponential(7)
-        box = points3(
-            [left, left + width, left + width, left], [-1.0, -1.0, height, height], FAR
-        )
+        right = left + width
+        box = camera.project([left, right, right, left], [-1.0, -1.0, height, height], FAR)
         color = light.seen(pick(rng, _FACES), FAR, float(rng.uniform(0.75, 1.05)))
-        stage.canvas.fill(camera.project(box), color, building)
+        stage.canvas.fill(box, color, building)

@@ -8,8 +8,9 @@ cannot disagree. Points are (column, row) in pixels; the centre of the first pix
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -39,12 +40,8 @@ class Kind(IntEnum):
 
 
 def tint(color: Color, factor: float) -> Color:
-    """``color`` made darker (below 1) or brighter (above 1)."""
-    return (
-        min(255.0, color[0] * factor),
-        min(255.0, color[1] * factor),
-        min(255.0, color[2] * factor),
-    )
+    """``color`` made darker (below 1) or brighter (above 1; it saturates when it is drawn)."""
+    return color[0] * factor, color[1] * factor, color[2] * factor
 
 
 def blend(first: Color, second: Color, amount: float) -> Color:
@@ -55,6 +52,30 @@ def blend(first: Color, second: Color, amount: float) -> Color:
         keep * first[1] + amount * second[1],
         keep * first[2] + amount * second[2],
     )
+
+
+def circle(corners: int) -> Points:
+    """The unit circle as a polygon, (corners, 2), counter-clockwise from (1, 0)."""
+    turn = np.linspace(0, 2 * np.pi, corners, endpoint=False)
+    return np.stack([np.cos(turn), np.sin(turn)], -1)
+
+
+class Part(NamedTuple):
+    """One polygon of a drawing of many: corners ``start .. stop - 1`` of all its points.
+
+    Attributes:
+        start: its first corner.
+        stop: one past its last corner.
+        role: number of its colour in the palette.
+        tone: factor of that colour.
+        solid: whether it belongs to the outline, or only lies upon it.
+    """
+
+    start: int
+    stop: int
+    role: int
+    tone: float = 1.0
+    solid: bool = True
 
 
 class Canvas:
@@ -90,10 +111,24 @@ class Canvas:
         """Fill polygons that do not overlap one another, n of (k, 2), in one colour."""
         if len(polygons) == 0:
             return
-        corners = [_fixed(points) for points in polygons]
+        if isinstance(polygons, np.ndarray):
+            corners = list(_fixed(polygons))
+        else:
+            corners = [_fixed(points) for points in polygons]
         cv2.fillPoly(self.image, corners, color, cv2.LINE_AA, _SUBPIXEL_BITS)
         if segment is not None:
             cv2.fillPoly(self.segments, corners, (segment,), cv2.LINE_8, _SUBPIXEL_BITS)
+
+    def draw(
+        self, points: Points, parts: Iterable[Part], palette: Sequence[Color], segment: int
+    ) -> None:
+        """Fill ``parts`` of ``points`` (n, 2) one after the other."""
+        corners = _fixed(points)
+        for start, stop, role, tone, solid in parts:
+            polygon, color = [corners[start:stop]], tint(palette[role], tone)
+            cv2.fillPoly(self.image, polygon, color, cv2.LINE_AA, _SUBPIXEL_BITS)
+            if solid:
+                cv2.fillPoly(self.segments, polygon, (segment,), cv2.LINE_8, _SUBPIXEL_BITS)
 
     def stroke(
         self,
@@ -166,39 +201,45 @@ class Canvas:
             segments: first and last segment number of the plane.
             corners: (4, 2), corners of a part of the plane, in pixels.
             texels: (4, 2), the same corners in ``tile`` as (column, row).
-            tile: (a, b) uint8, 128 leaves the colour as it is; mirrored beyond its borders.
+            tile: (a, b) uint8, 128 leaves the colour as it is, as do places beyond its borders.
             darkness: (H, W) uint8, brightness to multiply with (255 keeps), for cast shadows.
         """
         box = self._box(corners)
         if box is None:
             return
         rows, columns = box
-        shift = np.array([[1.0, 0.0, columns.start], [0.0, 1.0, rows.start], [0.0, 0.0, 1.0]])
-        to_tile = cv2.getPerspectiveTransform(
-            corners.astype(np.float32), texels.astype(np.float32)
-        )
+        visible = cv2.inRange(self.segments[rows, columns], *segments)
+        left, top, width, height = cv2.boundingRect(visible)
+        if width == 0:
+            return
+        visible = visible[top : top + height, left : left + width]
+        left, top = left + columns.start, top + rows.start
+        place = slice(top, top + height), slice(left, left + width)
+        shift = np.array([[1.0, 0.0, left], [0.0, 1.0, top], [0.0, 0.0, 1.0]])
+        to_tile = cv2.getPerspectiveTransform(corners.astype(np.float32), texels.astype(np.float32))
         patch = cv2.warpPerspective(
             tile,
             to_tile @ shift,
-            (columns.stop - columns.start, rows.stop - rows.start),
+            (width, height),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REFLECT,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=(_NEUTRAL,),
         )
         if darkness is not None:
-            patch = cv2.multiply(patch, darkness[rows, columns], scale=1 / 255)
-        first, last = segments
-        visible = cv2.inRange(self.segments[rows, columns], first, last)
-        cv2.copyTo(patch, visible, self._shade[rows, columns])
+            patch = cv2.multiply(patch, darkness[place], scale=1 / 255)
+        cv2.copyTo(patch, visible, self._shade[place])
 
-    def shaded(self) -> NDArray[np.uint8]:
-        """The image under its textures and shadows, (H, W, 3) uint8."""
-        shade = cv2.cvtColor(self._shade, cv2.COLOR_GRAY2RGB)
+    def shaded(self, light: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The image under textures, shadows and ``light`` (H, W, 255 keeps), (H, W, 3) uint8."""
+        shade = cv2.multiply(self._shade, light, scale=1 / 255)
+        shade = cv2.cvtColor(shade, cv2.COLOR_GRAY2RGB)
         return np.asarray(cv2.multiply(self.image, shade, scale=1 / _NEUTRAL), np.uint8)
 
     def truth(self) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
         """Labels (H, W) uint8 and instance numbers (H, W) int32 of what is visible."""
-        labels = np.array(self._kinds, np.uint8)[self.segments]
-        instances = np.array(self._instances, np.int32)[self.segments]
+        # Every number is in the tables; "clip" only spares a check of each pixel.
+        labels = np.take(np.array(self._kinds, np.uint8), self.segments, mode="clip")
+        instances = np.take(np.array(self._instances, np.int32), self.segments, mode="clip")
         return labels, instances
 
     def _box(self, points: Points) -> tuple[slice, slice] | None:

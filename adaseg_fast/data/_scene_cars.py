@@ -3,23 +3,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from adaseg_fast.data._scene_canvas import Color, Kind, Points, blend, tint
-from adaseg_fast.data._scene_people import contact_shadow
-from adaseg_fast.data._scene_street import Light, Stage, pick, points3
+from adaseg_fast.data._scene_canvas import Color, Kind, Part, Points, blend, circle, tint
+from adaseg_fast.data._scene_street import Light, Stage, pick
 
 _PAINTS: tuple[Color, ...] = (
     (212, 212, 210), (170, 174, 178), (118, 122, 126), (62, 64, 68), (34, 36, 40), (36, 40, 48),
     (128, 32, 34), (44, 66, 116), (90, 120, 150), (70, 84, 66), (170, 150, 120), (196, 170, 60),
 )  # fmt: skip
-_TURN = np.linspace(0, 2 * np.pi, 16, endpoint=False)
-_CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)], -1)
-_TYRE: Color = (26, 26, 28)
+_CIRCLE = circle(16)
 _PLAIN = 14.0  # pixels: smaller cars are drawn without wheel rims, lamps and plates
 
 
@@ -86,6 +85,150 @@ _VAN = Model(
 _MODELS = (_SEDAN, _SEDAN, _HATCHBACK, _HATCHBACK, _OFFROADER, _VAN)
 
 
+class _Role(IntEnum):
+    LEFT = 0
+    RIGHT = 1
+    REAR = 2
+    FRONT = 3
+    TOP = 4
+    GLASS = 5
+    SCREEN = 6
+    TYRE = 7
+    RIM = 8
+    TAIL = 9
+    LAMP = 10
+    PLATE = 11
+
+
+# Outward normals (along, up, across).
+_AHEAD, _BEHIND = (1.0, 0.0, 0.0), (-1.0, 0.0, 0.0)
+_SIDES = ((-1, _Role.LEFT, (0.0, 0.0, -1.0)), (1, _Role.RIGHT, (0.0, 0.0, 1.0)))
+
+
+class _Mesh:
+    """The polygons of a model, from the farthest to the nearest for a camera ahead or behind it.
+
+    Attributes:
+        points: (n, 3) along, up and across, metres.
+        parts: polygons of ``points``.
+        normals: (p, 3), outward, one a part.
+        centres: (p, 3).
+        fine: (p,) bool, details to leave out in the distance.
+    """
+
+    def __init__(self, model: Model, *, ahead: bool) -> None:
+        self._corners: list[Points] = []
+        self._facts: list[tuple[tuple[float, ...], bool]] = []
+        self.parts: list[Part] = []
+        half, profile = model.width / 2, np.array(model.profile)
+        self._add_underside(model, half)
+        strips = range(len(profile) - 1)
+        for k in strips if ahead else reversed(strips):
+            self._add_strip(model, profile, k)
+        for sign, role, normal in _SIDES:
+            self._add_side(model, profile, sign, role, normal)
+        up = profile[1, 1]
+        for along, lamp, normal in (
+            (profile[1, 0], _Role.TAIL, _BEHIND),
+            (profile[-2, 0], _Role.LAMP, _AHEAD),
+        ):
+            for middle, wide, low, high, role in (
+                (0.2 - half, 0.3, up, up + 0.16, lamp),
+                (half - 0.2, 0.3, up, up + 0.16, lamp),
+                (0.0, 0.5, up - 0.12, up, _Role.PLATE),
+            ):
+                left, right = middle - wide / 2, middle + wide / 2
+                quad = _across(along, low, high, left, right)
+                self._add(quad, role, normal, solid=False, fine=True)
+        self.points = np.concatenate(self._corners)
+        self.normals = np.array([normal for normal, _ in self._facts])
+        self.fine = np.array([fine for _, fine in self._facts])
+        self.centres = np.array([corners.mean(0) for corners in self._corners])
+
+    def _add(
+        self,
+        corners: Points,
+        role: _Role,
+        normal: tuple[float, ...],
+        tone: float = 1.0,
+        *,
+        solid: bool = True,
+        fine: bool = False,
+    ) -> None:
+        start = self.parts[-1].stop if self.parts else 0
+        self._corners.append(corners)
+        self._facts.append((normal, fine))
+        self.parts.append(Part(start, start + len(corners), role, tone, solid))
+
+    def _add_underside(self, model: Model, half: float) -> None:
+        """The dark between road and body, and the treads of the tyres."""
+        end, inner = abs(model.profile[0][0]) * 0.94, half * 0.94
+        for along, normal in ((-end, _BEHIND), (end, _AHEAD)):
+            self._add(_across(along, 0.14, 0.45, -inner, inner), _Role.TYRE, normal, 0.8)
+        for sign, _, normal in _SIDES:
+            box = [[-end, 0.14], [end, 0.14], [end, 0.45], [-end, 0.45]]
+            self._add(_beside(np.array(box), sign * inner), _Role.TYRE, normal, 0.8)
+        for axle in model.axles:
+            for shift, normal in ((-0.7, _BEHIND), (0.7, _AHEAD)):
+                along = axle + shift * model.wheel
+                for left in (-half, half - 0.22):
+                    tread = _across(along, 0.02, model.wheel, left, left + 0.22)
+                    self._add(tread, _Role.TYRE, normal)
+
+    def _add_strip(self, model: Model, profile: Points, k: int) -> None:
+        """The part of the body between points k and k + 1 of its profile."""
+        ends = profile[k : k + 2]
+        quad = np.concatenate([_leaning(ends, model, -1), _leaning(ends, model, 1)[::-1]])
+        run, rise = ends[1] - ends[0]
+        normal = (-rise, run, 0.0)
+        steep = abs(rise) > abs(run)
+        role = (_Role.REAR if rise > 0 else _Role.FRONT) if steep else _Role.TOP
+        self._add(quad, role, normal, 0.78 if ends[:, 1].max() < 0.78 else 1.0)
+        if k in model.glass:
+            screen = quad + 0.1 * (quad.mean(0) - quad)
+            self._add(screen, _Role.SCREEN, normal, solid=False)
+
+    def _add_side(
+        self, model: Model, profile: Points, sign: int, role: _Role, normal: tuple[float, ...]
+    ) -> None:
+        """Body, sill, windows and wheels of one side."""
+        self._add(_leaning(profile, model, sign), role, normal)
+        sill = np.stack([profile[:, 0], np.minimum(profile[:, 1], 0.55)], -1)
+        self._add(_leaning(sill, model, sign), role, normal, 0.8, solid=False, fine=True)
+        for window in model.windows:
+            corners = _leaning(np.array(window), model, sign)
+            self._add(corners, _Role.GLASS, normal, solid=False)
+        for axle in model.axles:
+            for radius, wheel in ((1.0, _Role.TYRE), (0.6, _Role.RIM)):
+                ring = np.array([axle, model.wheel]) + radius * model.wheel * _CIRCLE
+                rim = wheel is _Role.RIM
+                corners = _beside(ring, sign * model.width / 2)
+                self._add(corners, wheel, normal, solid=not rim, fine=rim)
+
+
+@cache
+def _mesh(model: Model, ahead: bool) -> _Mesh:
+    return _Mesh(model, ahead=ahead)
+
+
+def _across(along: float, low: float, high: float, left: float, right: float) -> Points:
+    """An upright rectangle across the car, (4, 3)."""
+    return np.array(
+        [[along, low, left], [along, low, right], [along, high, right], [along, high, left]]
+    )
+
+
+def _beside(outline: Points, across: float) -> Points:
+    """Points (k, 2) along and up, in the upright plane at ``across``: (k, 3)."""
+    return np.column_stack([outline, np.full(len(outline), across)])
+
+
+def _leaning(outline: Points, model: Model, sign: int) -> Points:
+    """Points (k, 2) along and up, on one side of the body, whose cabin leans inwards: (k, 3)."""
+    lean = 0.16 * np.clip((outline[:, 1] - 0.95) / 0.5, 0, 1)
+    return np.column_stack([outline, sign * model.width / 2 * (1 - lean)])
+
+
 @dataclass(frozen=True)
 class Car:
     """A car standing at (x, z), the middle of its footprint."""
@@ -118,144 +261,48 @@ class Car:
     def paint(self, stage: Stage) -> None:
         if not stage.worth(self.x, self.z, 3.0, 1.5):
             return
-        canvas, camera, light = stage.canvas, stage.camera, stage.light
-        segment = canvas.segment(Kind.CAR, countable=True)
-        detailed = camera.scale(self.z) * 1.5 > _PLAIN
-        profile = np.array(self.model.profile)
-        left, right = (self._side(profile, sign) for sign in (-1, 1))
-        left_seen, right_seen = camera.project(left), camera.project(right)
-        sides = [
-            (sign, outline)
-            for sign, outline in ((-1, left_seen), (1, right_seen))
-            if sign * _area(outline) > 0
-        ]
-        self._paint_underside(stage, segment)
-        self._paint_wheels(stage, segment)
-
-        quads = np.stack([left_seen[:-1], left_seen[1:], right_seen[1:], right_seen[:-1]], 1)
-        distance = np.hypot(left[:, 0] + right[:, 0], left[:, 2] + right[:, 2])
-        for k in np.argsort(-(distance[1:] + distance[:-1]), kind="stable"):
-            if _area(quads[k]) > 0:
-                canvas.fill(quads[k], self._strip_color(light, profile, int(k)), segment)
-                if k in self.model.glass:
-                    canvas.fill(_inset(quads[k], 0.1), light.seen(self._screen(light), self.z))
-        for sign, outline in sides:
-            facing = light.facing(*self._normal(sign))
-            color = light.seen(self.color, self.z, facing)
-            canvas.fill(outline, color, segment)
-            if detailed:  # the lower body is darker: it mirrors the road
-                sill = profile.copy()
-                sill[:, 1] = np.minimum(sill[:, 1], 0.55)
-                canvas.fill(camera.project(self._side(sill, sign)), tint(color, 0.8))
-            for window in self.model.windows:
-                corners = camera.project(self._side(np.array(window), sign))
-                canvas.fill(corners, light.seen(self.glass, self.z, facing))
-            self._paint_wheels(stage, segment, sign, detailed=detailed)
-        if detailed:
-            self._paint_ends(stage, segment)
+        camera, sine, cosine = stage.camera, math.sin(self.heading), math.cos(self.heading)
+        mesh = _mesh(self.model, sine * self.x + cosine * self.z < 0)
+        turn = np.array([[sine, 0.0, cosine], [0.0, 1.0, 0.0], [cosine, 0.0, -sine]])
+        foot = np.array([self.x, 0.0, self.z])
+        sight = foot - (0.0, camera.height, 0.0) + self.size * mesh.centres @ turn
+        seen = ((mesh.normals @ turn) * sight).sum(1) < 0
+        if camera.scale(self.z) * 1.5 < _PLAIN:
+            seen &= ~mesh.fine
+        points = foot + self.size * mesh.points @ turn
+        corners = camera.project(points[:, 0], points[:, 1], points[:, 2])
+        segment = stage.canvas.segment(Kind.CAR, countable=True)
+        parts = [mesh.parts[k] for k in np.flatnonzero(seen)]
+        stage.canvas.draw(corners, parts, self._palette(stage.light), segment)
 
     def shadows(self, light: Light) -> list[Points]:
-        length, width = 2.2 * self.size, self.model.width / 2 * self.size
-        corners = np.array([[-length, -width], [length, -width], [length, width], [-length, width]])
-        foot = self._world(corners[:, 0], np.zeros(4), corners[:, 1])[:, [0, 2]]
-        cast = np.array(light.sun) * 1.1
-        swept = np.concatenate([foot, foot * 0.85 + foot.mean(0) * 0.15 + cast])
-        return [_hull(swept), foot, contact_shadow(self.x, self.z, 1.2, 1.2)]
+        length, half = 2.2 * self.size, self.model.width / 2 * self.size
+        ahead = np.array([math.sin(self.heading), math.cos(self.heading)])
+        aside = np.array([ahead[1], -ahead[0]])
+        foot = np.array([self.x, self.z]) + np.outer([-length, length, length, -length], ahead)
+        foot += np.outer([-half, -half, half, half], aside)
+        roof = foot * 0.85 + foot.mean(0) * 0.15 + np.array(light.sun) * 1.1
+        swept = cv2.convexHull(np.concatenate([foot, roof]).astype(np.float32))
+        return [np.asarray(swept[:, 0], np.float64), foot]
 
-    def _strip_color(self, light: Light, profile: Points, k: int) -> Color:
-        """Colour of the part of the body between two points of its profile."""
-        run, rise = profile[k + 1] - profile[k]
-        steep = abs(rise) / np.hypot(run, rise)
-        end = np.sign(rise) * -1.0  # the rear rises, the front falls
-        upright = light.facing(*(end * np.array(self._forward())))
-        top = 1.02 + 0.12 * light.strength
-        factor = steep * upright + (1 - steep) * top
-        low = 0.75 if max(profile[k, 1], profile[k + 1, 1]) < 0.75 else 1.0
-        return light.seen(self.color, self.z, factor * low)
-
-    def _screen(self, light: Light) -> Color:
-        return blend(self.glass, light.haze, 0.18)
-
-    def _paint_underside(self, stage: Stage, segment: int) -> None:
-        """The dark between road and body."""
-        length, half = abs(self.model.profile[0][0]) * 0.96, self.model.width * 0.46
-        along = length * np.array([-1, 1, 1, -1] * 2)
-        across = half * np.array([-1, -1, 1, 1] * 2)
-        corners = self._world(along, np.repeat([0.13, 0.4], 4), across)
-        hull = _hull(stage.camera.project(corners))
-        stage.canvas.fill(hull, stage.light.seen((22, 22, 24), self.z), segment)
-
-    def _paint_wheels(
-        self, stage: Stage, segment: int, sign: int | None = None, *, detailed: bool = False
-    ) -> None:
-        """All four wheels as fat tyres, or those of one side with their rims on top."""
-        canvas, light = stage.canvas, stage.light
-        half = self.model.width / 2
-        for axle in self.model.axles:
-            ring = np.array([axle, self.model.wheel]) + self.model.wheel * _CIRCLE
-            for side in (-1, 1) if sign is None else (sign,):
-                outer = stage.camera.project(self._world(ring[:, 0], ring[:, 1], side * half))
-                if sign is None:
-                    inner = self._world(ring[:, 0], ring[:, 1], side * (half - 0.22))
-                    both = np.concatenate([outer, stage.camera.project(inner)])
-                    outer = _hull(both)
-                canvas.fill(outer, light.seen(_TYRE, self.z), segment)
-                if detailed:
-                    rim = outer.mean(0) + 0.6 * (outer - outer.mean(0))
-                    canvas.fill(rim, light.seen((150, 152, 156), self.z))
-
-    def _paint_ends(self, stage: Stage, segment: int) -> None:
-        """Lamps and plate of whichever end faces the camera."""
-        forward = self._forward()
-        away = forward[0] * self.x + forward[1] * self.z > 0
-        profile, half = np.array(self.model.profile), self.model.width / 2
-        along = profile[1, 0] if away else profile[-2, 0]
-        up = profile[1, 1]
-        lamp: Color = (168, 24, 24) if away else (236, 234, 214)
-        for middle, wide, low, high, color in (
-            (-half + 0.2, 0.3, up, up + 0.16, lamp),
-            (half - 0.2, 0.3, up, up + 0.16, lamp),
-            (0.0, 0.5, up - 0.12, up, (225, 224, 200)),
-        ):
-            across = middle + wide / 2 * np.array([-1, 1, 1, -1])
-            corners = self._world(np.full(4, along), np.array([low, low, high, high]), across)
-            seen = stage.light.seen(color, self.z)
-            stage.canvas.fill(stage.camera.project(corners), seen)
-
-    def _forward(self) -> tuple[float, float]:
-        return float(np.sin(self.heading)), float(np.cos(self.heading))
-
-    def _normal(self, sign: int) -> tuple[float, float]:
-        """(x, z) of the outward normal of a side."""
-        return sign * float(np.cos(self.heading)), -sign * float(np.sin(self.heading))
-
-    def _side(self, outline: Points, sign: int) -> Points:
-        """Points (k, 2) along and up to (k, 3) on one side; the cabin leans inwards."""
-        lean = 0.16 * np.clip((outline[:, 1] - 0.95) / 0.5, 0, 1)
-        across = sign * self.model.width / 2 * (1 - lean)
-        return self._world(outline[:, 0], outline[:, 1], across)
-
-    def _world(self, along: Points, up: Points, across: Points | float) -> Points:
-        """Metres along, up and across the car to the street's axes."""
-        sine, cosine = self._forward()
-        along, across = np.asarray(along) * self.size, np.asarray(across) * self.size
-        return points3(
-            self.x + along * sine + across * cosine,
-            np.asarray(up) * self.size,
-            self.z + along * cosine - across * sine,
+    def _palette(self, light: Light) -> list[Color]:
+        """Colours by `_Role`, as the light falls on each side."""
+        sine, cosine = math.sin(self.heading), math.cos(self.heading)
+        left, right, rear, front = (
+            light.facing(x, z)
+            for x, z in ((-cosine, sine), (cosine, -sine), (-sine, -cosine), (sine, cosine))
         )
-
-
-def _area(polygon: NDArray[np.float64]) -> float:
-    """Twice the signed area of (k, 2) points; positive when clockwise on the screen."""
-    x, y = polygon.T
-    return float(x @ np.roll(y, -1) - y @ np.roll(x, -1))
-
-
-def _hull(points: Points) -> Points:
-    """Convex hull (k, 2) of points (n, 2)."""
-    return np.asarray(cv2.convexHull(points.astype(np.float32))[:, 0], np.float64)
-
-
-def _inset(polygon: Points, amount: float) -> Points:
-    return polygon + amount * (polygon.mean(0) - polygon)
+        body = (left, right, rear, front, 1.02 + 0.12 * light.strength)
+        rest: tuple[Color, ...] = (
+            self.glass,
+            blend(self.glass, light.haze, 0.18),
+            (26, 26, 28),
+            (150, 152, 156),
+            (168, 24, 24),
+            (236, 234, 214),
+            (225, 224, 200),
+        )
+        return [
+            *(light.seen(self.color, self.z, factor) for factor in body),
+            *(light.seen(color, self.z) for color in rest),
+        ]

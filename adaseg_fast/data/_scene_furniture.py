@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from adaseg_fast.data import _scene_textures as textures
-from adaseg_fast.data._scene_canvas import Color, Kind, Points, tint
-from adaseg_fast.data._scene_people import contact_shadow, foot_shadow
-from adaseg_fast.data._scene_street import Light, Stage, pick
+from adaseg_fast.data._scene_canvas import Color, Kind, Points, circle, tint
+from adaseg_fast.data._scene_street import Light, Stage, foot_shadow, pick
 
 _LEAVES: tuple[Color, ...] = (
     (70, 92, 44), (88, 112, 56), (56, 78, 46), (104, 112, 60), (140, 120, 56), (84, 100, 72),
@@ -18,29 +17,42 @@ _LEAVES: tuple[Color, ...] = (
 _METALS: tuple[Color, ...] = (
     (126, 130, 132), (84, 88, 90), (56, 60, 60), (150, 152, 150), (70, 84, 74), (110, 100, 90),
 )  # fmt: skip
-_TURN = np.linspace(0, 2 * np.pi, 20, endpoint=False)
-_ROUND = np.stack([np.cos(_TURN), np.sin(_TURN)], -1)
+_ROUND = circle(20)
 _RED: Color = (186, 32, 36)
 _WHITE: Color = (232, 232, 228)
 _BLUE: Color = (34, 84, 160)
-# Name, outline for a width of 2, border, face.
-_PLATES: tuple[tuple[Points, Color, Color], ...] = (
-    (_ROUND, _RED, _WHITE),
-    (_ROUND, _WHITE, _BLUE),
-    (_ROUND, _WHITE, _RED),
-    (np.array([[-1.0, -0.8], [1.0, -0.8], [0.0, 0.95]]), _RED, _WHITE),
-    (np.array([[-1.0, 0.8], [1.0, 0.8], [0.0, -0.95]]), _RED, _WHITE),
-    (np.array([[-0.9, -0.9], [0.9, -0.9], [0.9, 0.9], [-0.9, 0.9]]), _WHITE, _BLUE),
-    (np.array([[0.0, -1.0], [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]), _WHITE, (216, 176, 40)),
-    (np.array([[-1.3, -0.4], [1.3, -0.4], [1.3, 0.4], [-1.3, 0.4]]), _WHITE, (40, 100, 60)),
-    (np.array([[-1.0, -0.7], [1.0, -0.7], [1.0, 0.7], [-1.0, 0.7]]), (60, 60, 60), (220, 190, 60)),
+_INK: Color = (40, 40, 40)
+
+
+def _rectangle(width: float, height: float) -> Points:
+    x, y = width / 2, height / 2
+    return np.array([[-x, -y], [x, -y], [x, y], [-x, y]])
+
+
+_ARROW = np.array(
+    [[-0.15, -0.6], [0.15, -0.6], [0.15, 0], [0.4, 0], [0, 0.6], [-0.4, 0], [-0.15, 0]]
+)
+_GIVE_WAY = np.array([[-1.0, 0.8], [1.0, 0.8], [0.0, -0.95]])
+# Outline for a width of 2, border, face, mark on the face and its colour.
+_PLATES: tuple[tuple[Points, Color, Color, Points, Color], ...] = (
+    (_ROUND, _WHITE, _RED, _rectangle(1.2, 0.3), _WHITE),
+    (_ROUND, _RED, _WHITE, _ROUND * (0.3, 0.45), _INK),
+    (_ROUND, _RED, _WHITE, _rectangle(0.3, 0.9), _INK),
+    (_ROUND, _WHITE, _BLUE, _ARROW, _WHITE),
+    (_ROUND, _RED, _BLUE, np.array([[-0.7, 0.5], [-0.5, 0.7], [0.7, -0.5], [0.5, -0.7]]), _RED),
+    (-_GIVE_WAY, _RED, _WHITE, _rectangle(0.2, 0.7), _INK),
+    (_GIVE_WAY, _RED, _WHITE, _GIVE_WAY * 0.2, _WHITE),
+    (_rectangle(1.8, 1.8), _WHITE, _BLUE, _GIVE_WAY * (0.5, -0.5), _WHITE),
+    (_ROUND[::5], _WHITE, (216, 176, 40), _ROUND[::5] * 0.4, (216, 176, 40)),
+    (_rectangle(2.6, 0.8), _WHITE, (40, 100, 60), _rectangle(1.6, 0.25), _WHITE),
+    (_rectangle(2.0, 1.4), _INK, (220, 190, 60), _rectangle(1.2, 0.2), _INK),
 )
 
 
 def _upright(stage: Stage, x: float, z: float) -> tuple[Points, Points]:
     """Foot of an upright plane facing the camera, and its pixels a metre to the right and up."""
     unit = stage.camera.scale(z)
-    return stage.camera.project(np.array([x, 0.0, z])), np.array([unit, -unit])
+    return stage.camera.project(x, 0.0, z), np.array([unit, -unit])
 
 
 def _post(
@@ -206,19 +218,19 @@ class SignPost:
         pole = canvas.segment(Kind.POLE, countable=True)
         _post(stage, pole, self.x, self.z, self.height + 0.05, 0.08, self.color)
         foot, unit = _upright(stage, self.x, self.z)
-        facing = light.facing(0.0, -1.0) * self.faded
+
+        def seen(color: Color) -> Color:
+            return light.seen(color, self.z, light.facing(0.0, -1.0) * self.faded)
+
         for place, number in enumerate(self.plates):
-            outline, border, face = _PLATES[number]
+            outline, border, face, mark, ink = _PLATES[number]
             middle = np.array([0, self.height - self.width * (0.5 + 1.05 * place)])
             plate = canvas.segment(Kind.SIGN, countable=True)
-            whole = foot + (middle + outline * self.width / 2) * unit
-            inner = foot + (middle + outline * self.width * 0.37) * unit
-            canvas.fill(whole, light.seen(border, self.z, facing), plate)
-            canvas.fill(inner, light.seen(face, self.z, facing))
-            if self.width * unit[0] > 14:  # something written on it
-                mark = middle + self.width * 0.18 * np.array([[-1, 0.3], [1, 0.3], [1, -0.3], [-1, -0.3]])
-                ink: Color = (40, 40, 40) if face == _WHITE else _WHITE
-                canvas.fill(foot + mark * unit, light.seen(ink, self.z, facing))
+            size = self.width / 2 * unit
+            canvas.fill(foot + middle * unit + outline * size, seen(border), plate)
+            canvas.fill(foot + middle * unit + outline * size * 0.76, seen(face))
+            if self.width * unit[0] > 10:
+                canvas.fill(foot + middle * unit + mark * size, seen(ink))
 
     def shadows(self, light: Light) -> list[Points]:
         return [foot_shadow(self.x, self.z, 0.12, self.height, light)]

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from adaseg_fast.data import _scene_textures as textures
-from adaseg_fast.data._scene_canvas import Color, Kind, Points, blend, tint
-from adaseg_fast.data._scene_street import FAR, NEAR, Side, Stage, pick, points3
+from adaseg_fast.data._scene_canvas import Color, Kind, Points, blend, circle, tint
+from adaseg_fast.data._scene_street import FAR, NEAR, Side, Stage, pick
 
-_BANDS = NEAR * (FAR / NEAR) ** np.linspace(0, 1, 25)  # z, so that bends look round
+_BENDS = NEAR * (FAR / NEAR) ** np.linspace(0, 1, 25)  # z, so that bends look round
+_HAZES = 4  # bends that share one colour
+SHADED = 60.0  # metres with grain and shadows: farther ones would be finer than a pixel
 _SKIES: tuple[tuple[Color, Color], ...] = (  # zenith, horizon
     ((88, 142, 214), (196, 214, 232)),
     ((120, 160, 205), (222, 222, 218)),
@@ -36,7 +38,7 @@ def paint_sky(stage: Stage, rng: np.random.Generator) -> None:
     sky = zenith + (horizon - zenith) * down**1.4
     cloud = np.clip(patch[..., None] / 255 * cover, 0, 0.92)
     sky = sky + (np.array([236.0, 236.0, 238.0]) - sky) * cloud
-    small = np.clip(sky, 0, 255).astype(np.uint8)
+    small = np.clip(sky * stage.light.exposure, 0, 255).astype(np.uint8)
     cv2.resize(small, (width, height), dst=stage.canvas.image, interpolation=cv2.INTER_CUBIC)
 
 
@@ -83,18 +85,20 @@ def shade_ground(
     camera, light = stage.camera, stage.light
     darkness: NDArray[np.uint8] = np.full(camera.size, 255, np.uint8)
     level = (round(255 * (1.0 - 0.55 * light.strength)),)
-    for outline in shadows:
-        corners = camera.project(points3(outline[:, 0], 0.0, outline[:, 1]))
-        cv2.fillPoly(darkness, [np.rint(corners * 16).astype(np.int32)], level, cv2.LINE_8, 4)
+    everything = np.concatenate(shadows)
+    corners = np.rint(16 * camera.project(everything[:, 0], 0.0, everything[:, 1]))
+    ends = np.cumsum([len(outline) for outline in shadows])[:-1]
+    for outline in np.split(corners.astype(np.int32), ends):
+        cv2.fillPoly(darkness, [outline], level, cv2.LINE_8, 4)
     blur = max(3, int(min(camera.size) * 0.006) | 1)
-    darkness = np.asarray(cv2.blur(darkness, (blur, blur)), np.uint8)
+    cv2.blur(darkness, (blur, blur), dst=darkness)
 
-    reach = 60.0  # farther grain would be finer than a pixel
+    reach = SHADED
     x = np.array([-35.0, 35.0, 35.0, -35.0])
     z = np.array([NEAR, NEAR, reach, reach])
     start = rng.uniform(0, 8, 2)
     texels = (np.stack([x + 35.0, z], -1) + start) * textures.GROUND_TEXELS
-    corners = camera.project(points3(x, 0.0, z))
+    corners = camera.project(x, 0.0, z)
     numbers = (ground.first, ground.last)
     stage.canvas.texture(numbers, corners, texels, textures.asphalt(), darkness)
 
@@ -110,21 +114,23 @@ def _side_strip(
 
 def _strip(stage: Stage, left: float, right: float, color: Color, segment: int) -> None:
     """Strip of ground along the street between two offsets, from the far end to the camera."""
-    street = stage.street
-    edges = [
-        stage.camera.project(points3(street.x(offset, _BANDS), 0.0, _BANDS))
-        for offset in (left, right)
-    ]
-    for k in range(len(_BANDS) - 2, -1, -1):
-        quad = np.array([edges[0][k], edges[0][k + 1], edges[1][k + 1], edges[1][k]])
-        stage.canvas.fill(quad, stage.light.seen(color, _BANDS[k : k + 2].mean()), segment)
+    offsets = np.array([[left], [right]])
+    edges = stage.camera.project(stage.street.x(offsets, _BENDS), 0.0, _BENDS)
+    for k in range(len(_BENDS) - 1 - _HAZES, -1, -_HAZES):
+        outline = np.concatenate([edges[0, k : k + _HAZES + 1], edges[1, k : k + _HAZES + 1][::-1]])
+        seen = stage.light.seen(color, float(_BENDS[k + _HAZES // 2]))
+        stage.canvas.fill(outline, seen, segment)
 
 
-def _patch(stage: Stage, offsets: tuple[float, float], z: tuple[float, float]) -> Points:
-    """Corners (4, 2) in pixels of a piece of road between two offsets and two distances."""
-    across = np.array([offsets[0], offsets[1], offsets[1], offsets[0]])
-    along = np.maximum([z[0], z[0], z[1], z[1]], NEAR)
-    return stage.camera.project(points3(stage.street.x(across, along), 0.0, along))
+def _patches(
+    stage: Stage, left: ArrayLike, right: ArrayLike, z: ArrayLike, to: ArrayLike
+) -> Points:
+    """Corners (n, 4, 2) in pixels of pieces of road between offsets and distances, (n,) or one."""
+    bounds = (np.asarray(bound, np.float64) for bound in (left, right, z, to))
+    left, right, z, to = np.broadcast_arrays(*bounds)
+    across = np.stack([left, right, right, left], -1)
+    along = np.maximum(np.stack([z, z, to, to], -1), NEAR)
+    return stage.camera.project(stage.street.x(across, along), 0.0, along)
 
 
 def _crossing_road(
@@ -139,7 +145,7 @@ def _crossing_road(
     for reach, color, segment in ((3.0, paving, pavement), (0.0, asphalt, road)):
         for sign in (-1, 1):
             kerb = sign * stage.street.sides[1].kerb * 0.98
-            quad = _patch(stage, (kerb, sign * 120.0), (span[0] - reach, span[1] + reach))
+            quad = _patches(stage, kerb, sign * 120.0, span[0] - reach, span[1] + reach)
             stage.canvas.fill(quad, stage.light.seen(color, sum(span) / 2), segment)
 
 
@@ -150,34 +156,31 @@ def _road_marks(stage: Stage, rng: np.random.Generator, asphalt: Color, road: in
     for _ in range(int(rng.integers(2, 8))):
         z, offset = float(np.exp(rng.uniform(1.2, 4.0))), float(rng.uniform(-kerb, kerb * 0.6))
         wide, deep, tone = rng.uniform(0.5, kerb * 0.4), rng.uniform(0.8, 8), rng.uniform(0.8, 1.12)
-        quad = _patch(stage, (offset, offset + wide), (z, z + deep))
+        quad = _patches(stage, offset, offset + wide, z, z + deep)
         stage.canvas.fill(quad, light.seen(asphalt, z, tone), road)
-    turn = np.linspace(0, 2 * np.pi, 16, endpoint=False)
     for _ in range(int(rng.integers(0, 5))):
         z, offset = float(np.exp(rng.uniform(1.5, 3.6))), float(rng.uniform(-kerb, kerb) * 0.8)
-        ring = points3(street.x(offset + 0.35 * np.cos(turn), z), 0.0, z + 0.35 * np.sin(turn))
-        stage.canvas.fill(stage.camera.project(ring), light.seen(asphalt, z, 0.62), road)
+        ring = np.array([offset, z]) + 0.35 * circle(16)
+        ring = stage.camera.project(street.x(ring[:, 0], z), 0.0, ring[:, 1])
+        stage.canvas.fill(ring, light.seen(asphalt, z, 0.62), road)
 
     paint = blend(asphalt, (240, 240, 232), float(rng.uniform(0.35, 0.95)))
     half = kerb - street.parking
     lanes = round(half / street.lane)
     dash, gap = pick(rng, ((3.0, 3.0), (3.0, 6.0), (6.0, 3.0)))
-    start = float(rng.uniform(0, dash + gap))
-    for lane in range(1 - lanes, lanes):
-        for z in np.arange(start - dash, 110.0, dash + gap):
-            if z + dash > NEAR and street.clear(z) and street.clear(z + dash):
-                offset = lane * street.lane
-                quad = _patch(stage, (offset - 0.07, offset + 0.07), (z, z + dash))
-                stage.canvas.fill(quad, light.seen(paint, max(z, 0.0)), road)
+    start = float(rng.uniform(0, dash + gap)) - dash
+    lines = [(lane * street.lane, np.arange(start, 110.0, dash + gap), dash)
+             for lane in range(1 - lanes, lanes)]  # fmt: skip
     if street.parking and rng.random() < 0.7:
-        for offset in (-half, half):
-            for near, far in zip(_BANDS[:-1], _BANDS[1:], strict=True):
-                if street.clear(near, 1.0) and street.clear(far, 1.0):
-                    quad = _patch(stage, (offset - 0.06, offset + 0.06), (near, far))
-                    stage.canvas.fill(quad, light.seen(paint, near), road)
+        lines += [(offset, np.arange(0.0, 110.0, 2.0), 2.0) for offset in (-half, half)]
+    for offset, begin, length in lines:
+        drawn = np.array([street.clear(z) and street.clear(z + length) for z in begin])
+        begin = begin[drawn & (begin + length > NEAR)]
+        for near, far in ((-10.0, 12.0), (12.0, 40.0), (40.0, 110.0)):
+            some = begin[(begin >= near) & (begin < far)]
+            marks = _patches(stage, offset - 0.07, offset + 0.07, some, some + length)
+            stage.canvas.fill_all(marks, light.seen(paint, max(0.0, (near + far) / 2)), road)
     if street.zebra is not None:
-        bars = [
-            _patch(stage, (offset, offset + 0.5), (street.zebra, street.zebra + street.ZEBRA))
-            for offset in np.arange(-kerb + 0.3, kerb - 0.6, 1.0)
-        ]
-        stage.canvas.fill_all(bars, light.seen(paint, street.zebra), road)
+        left, start = np.arange(-kerb + 0.3, kerb - 0.6, 1.0), street.zebra
+        bars = _patches(stage, left, left + 0.5, start, start + street.ZEBRA)
+        stage.canvas.fill_all(bars, light.seen(paint, start), road)

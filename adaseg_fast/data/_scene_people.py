@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Protocol
+from enum import IntEnum
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
-from adaseg_fast.data._scene_canvas import Color, Kind, Points, tint
-from adaseg_fast.data._scene_street import Light, Stage, pick, points3
+from adaseg_fast.data._scene_canvas import Color, Kind, Part, Points, circle, tint
+from adaseg_fast.data._scene_street import Light, Stage, contact_shadow, foot_shadow, pick
 
 _SKINS: tuple[Color, ...] = ((226, 184, 156), (200, 152, 120), (150, 104, 76), (98, 68, 52))
 _HAIRS: tuple[Color, ...] = ((40, 32, 28), (86, 60, 40), (160, 128, 80), (140, 138, 136))
@@ -20,39 +23,123 @@ _COATS: tuple[Color, ...] = (
 _TROUSERS: tuple[Color, ...] = (
     (34, 36, 44), (50, 66, 104), (96, 92, 88), (70, 60, 52), (150, 138, 116), (110, 120, 136),
 )  # fmt: skip
-_TURN = np.linspace(0, 2 * np.pi, 14, endpoint=False)
-_CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)], -1)
+_CIRCLE = circle(14)
+_FIGURES = 48  # postures of pedestrians
 _PLAIN = 16.0  # pixels: smaller people are drawn without arms, hair and bags
 
 
-def foot_shadow(x: float, z: float, width: float, height: float, light: Light) -> Points:
-    """Shadow (k, 2) of an upright thing: its width, swept along the sun and tapering a little."""
-    cast = np.array(light.sun) * height
-    side = np.array([cast[1], -cast[0]]) / np.hypot(*cast) * width / 2
-    foot = np.array([x, z])
-    return np.array([foot - side, foot + side, foot + cast + side * 0.7, foot + cast - side * 0.7])
+@dataclass(frozen=True)
+class _Line:
+    """A stroke of a bicyclist: points (k, 3) along, up and across, and a width, in metres."""
+
+    points: Points
+    width: float
+    color: Color
+    closed: bool = False
 
 
-def contact_shadow(x: float, z: float, across: float, along: float) -> Points:
-    """The dark patch right under a thing, (k, 2), there under any sky."""
-    return np.array([x, z]) + _CIRCLE * (across, along)
+def _flat(*points: tuple[float, float]) -> Points:
+    """Points (along, up) in the plane of the frame."""
+    return np.array([(*point, 0.0) for point in points])
+
+
+_TYRE: Color = (34, 34, 36)
+_WHEELS = tuple(
+    (
+        np.column_stack([hub + 0.33 * _CIRCLE[:, 0], 0.34 + 0.33 * _CIRCLE[:, 1], np.zeros(14)]),
+        0.045,
+    )
+    for hub in (-0.52, 0.52)
+)
+_FRAME = (
+    (_flat((-0.52, 0.34), (0.05, 0.3), (0.36, 0.78), (-0.16, 0.8), (0.05, 0.3)), 0.04),
+    (_flat((-0.52, 0.34), (-0.16, 0.8), (-0.2, 0.95)), 0.035),
+    (_flat((0.52, 0.34), (0.36, 0.78), (0.34, 1.0)), 0.035),
+)
+_HANDLEBAR = np.array([[0.36, 1.02, -0.28], [0.36, 1.02, 0.28]])
+_BACK = _flat((-0.2, 1.02), (-0.08, 1.3), (0.06, 1.46))
+_ARMS = tuple(
+    np.array([[0.05, 1.45, 0.7 * side], [0.16, 1.2, side], [0.36, 1.05, side]])
+    for side in (-0.24, 0.24)
+)
+
+
+class _Role(IntEnum):
+    SKIN = 0
+    HAIR = 1
+    COAT = 2
+    TROUSERS = 3
+    SHOES = 4
+
+
+class _Figure(NamedTuple):
+    """A person 1.75 m high in one posture, feet at (0, 0), y up; the dark side is on the right."""
+
+    points: Points
+    parts: tuple[Part, ...]
+    plain: tuple[Part, ...]  # for the distance: legs, body and head
+
+
+@cache
+def _figure(number: int) -> _Figure:
+    """Posture ``number``: walking or standing, from the front or from the side."""
+    rng = np.random.default_rng([71, number])
+    front, wide = number % 2 == 0, float(rng.uniform(0.85, 1.2))
+    stride = 0.0 if front else float(rng.uniform(-0.75, 0.75))
+    ahead, hem = float(np.sign(stride)), pick(rng, (0.9, 0.88, 0.82, 0.55))
+    shoulder, waist = (0.22 * wide, 0.17 * wide) if front else (0.15 * wide, 0.14 * wide)
+    lean = 0.04 * ahead
+    points: list[Points] = []
+    parts: list[Part] = []
+
+    def add(polygon: Points, role: _Role, tone: float = 1.0, *, solid: bool = True) -> None:
+        start = sum(map(len, points))
+        points.append(polygon)
+        parts.append(Part(start, start + len(polygon), role, tone, solid))
+
+    for side, tone in ((-1, 0.8), (1, 1.0)):
+        hip, toe = (side * 0.08, side * 0.1) if front else (side * 0.02, side * stride / 2)
+        knee = (hip + toe) / 2 + 0.12 * stride
+        add(_limb((hip, 0.92), (knee, 0.5), (toe, 0.06), 0.16, 0.1), _Role.TROUSERS, tone)
+        nose = 0.06 if front else 0.16 * ahead
+        shoe = [[toe - 0.06, 0], [toe + nose, 0], [toe + nose, 0.05], [toe, 0.11]]
+        add(np.array(shoe), _Role.SHOES)
+    torso = np.array(
+        [
+            [-waist * 1.08, hem], [waist * 1.08, hem], [waist, 1.1], [shoulder + lean, 1.42],
+            [0.07 + lean, 1.51], [-0.07 + lean, 1.51], [-shoulder + lean, 1.42], [-waist, 1.1],
+        ]
+    )  # fmt: skip
+    add(torso, _Role.COAT)
+    head = np.array([lean * 1.5, 1.62])
+    add(head + _CIRCLE * (0.095, 0.13), _Role.SKIN)
+    plain = tuple(parts)
+    dark = np.maximum(torso, (0.3 * lean, 0.0))
+    add(dark, _Role.COAT, 0.72, solid=False)
+    add(head + np.array([0, 0.04]) + _CIRCLE[:8] * (0.105, 0.11), _Role.HAIR)
+    for side in (-1, 1):
+        swing = side * stride * 0.3
+        elbow = (side * (shoulder + 0.05), 1.15) if front else (-swing * 0.6, 1.15)
+        hand = (side * (shoulder + 0.04), 0.86) if front else (-swing + 0.1 * lean, 0.9)
+        start = (side * (shoulder - 0.03) if front else lean, 1.4)
+        add(_limb(start, elbow, hand, 0.12, 0.08), _Role.COAT, 0.86)
+        add(np.array(hand) + _CIRCLE[::2] * 0.045, _Role.SKIN)
+    if rng.random() < 0.4:
+        x = pick(rng, (-1, 1)) * (shoulder + 0.06)
+        bag = [[x - 0.1, 0.7], [x + 0.1, 0.7], [x + 0.09, 1.0], [x - 0.09, 1.0]]
+        add(np.array(bag), _Role.HAIR)
+    return _Figure(np.concatenate(points), tuple(parts), plain)
 
 
 @dataclass(frozen=True)
 class Pedestrian:
-    """Somebody walking or standing, drawn as an upright figure facing the camera or sideways."""
+    """Somebody walking or standing, an upright figure facing the camera or sideways."""
 
     x: float
     z: float
     height: float
-    stride: float  # metres between the feet, signed by the walking direction, 0 seen from the front
-    girth: float
-    skin: Color
-    hair: Color
-    coat: Color
-    trousers: Color
-    hem: float  # height of the coat's hem for a person of 1.75 m
-    bag: int  # -1 left, 1 right, 0 none
+    figure: int
+    palette: tuple[Color, ...]  # by `_Role`
 
     @property
     def depth(self) -> float:
@@ -61,72 +148,33 @@ class Pedestrian:
     @classmethod
     def random(cls, rng: np.random.Generator, x: float, z: float) -> Pedestrian:
         child = rng.random() < 0.12
-        sideways = rng.random() < 0.45
         coat, trousers = pick(rng, _COATS), pick(rng, _TROUSERS)
         return cls(
             x=x,
             z=z,
             height=float(rng.uniform(1.0, 1.4) if child else rng.normal(1.73, 0.09)),
-            stride=float(rng.uniform(-0.75, 0.75)) if sideways else 0.0,
-            girth=float(rng.uniform(0.85, 1.2)),
-            skin=pick(rng, _SKINS),
-            hair=pick(rng, _HAIRS),
-            coat=tint(coat, float(rng.uniform(0.7, 1.2))),
-            trousers=tint(trousers, float(rng.uniform(0.7, 1.2))),
-            hem=pick(rng, (0.9, 0.88, 0.82, 0.55)),
-            bag=pick(rng, (0, 0, 0, -1, 1)),
+            figure=int(rng.integers(_FIGURES)),
+            palette=(
+                pick(rng, _SKINS),
+                pick(rng, _HAIRS),
+                tint(coat, float(rng.uniform(0.7, 1.2))),
+                tint(trousers, float(rng.uniform(0.7, 1.2))),
+                (38, 34, 34),
+            ),
         )
 
     def paint(self, stage: Stage) -> None:
         if not stage.worth(self.x, self.z, 1.0, self.height):
             return
-        canvas, light = stage.canvas, stage.light
-        segment = canvas.segment(Kind.PEDESTRIAN, countable=True)
-        foot = stage.camera.project(np.array([self.x, 0.0, self.z]))
-        unit = stage.camera.scale(self.z) * self.height / 1.75  # pixels a metre of a standard body
-
-        def part(points: Points, color: Color, number: int | None = segment) -> None:
-            canvas.fill(foot + points * (unit, -unit), light.seen(color, self.z), number)
-
-        front, wide = self.stride == 0.0, self.girth
-        shoulder, waist = (0.22 * wide, 0.17 * wide) if front else (0.15 * wide, 0.14 * wide)
-        spread = self.stride / 2
-        lean = 0.04 * np.sign(self.stride)
-        for side, tone in ((-1, 0.8), (1, 1.0)):
-            hip, toe = (side * 0.08, side * 0.1) if front else (side * 0.02, side * spread)
-            knee = (hip + toe) / 2 + abs(self.stride) * 0.12 * np.sign(self.stride)
-            part(_limb((hip, 0.92), (knee, 0.5), (toe, 0.06), 0.16, 0.1), tint(self.trousers, tone))
-            nose = 0.06 if front else 0.16 * np.sign(self.stride)
-            part(
-                np.array([[toe - 0.06, 0], [toe + nose, 0], [toe + nose, 0.05], [toe, 0.11]]),
-                (38, 34, 34),
-            )
-        torso = np.array(
-            [
-                [-waist * 1.08, self.hem], [waist * 1.08, self.hem], [waist, 1.1],
-                [shoulder + lean, 1.42], [0.07 + lean, 1.51], [-0.07 + lean, 1.51],
-                [-shoulder + lean, 1.42], [-waist, 1.1],
-            ]
-        )  # fmt: skip
-        part(torso, self.coat)
-        head = np.array([lean * 1.5, 1.62])
-        part(head + _CIRCLE * (0.095, 0.13), self.skin)
-        if unit * 1.75 < _PLAIN:
-            return
-        # The side away from the sun.
-        away = -1.0 if light.sun[0] < 0 else 1.0
-        part(_half(torso, away), tint(self.coat, 0.72), None)
-        part(head + np.array([0, 0.04]) + _CIRCLE[:8] * (0.105, 0.11), self.hair)
-        for side in (-1, 1):
-            swing = side * spread * 0.6
-            elbow = (side * (shoulder + 0.05), 1.15) if front else (-swing * 0.6, 1.15)
-            hand = (side * (shoulder + 0.04), 0.86) if front else (-swing + 0.1 * lean, 0.9)
-            start = (side * (shoulder - 0.03) if front else lean, 1.4)
-            part(_limb(start, elbow, hand, 0.12, 0.08), tint(self.coat, 0.86))
-            part(np.array(hand) + _CIRCLE * 0.045, self.skin)
-        if self.bag:
-            x = self.bag * (shoulder + 0.06)
-            part(x + np.array([[-0.1, 0.7], [0.1, 0.7], [0.09, 1.0], [-0.09, 1.0]]), self.hair)
+        figure, light = _figure(self.figure), stage.light
+        segment = stage.canvas.segment(Kind.PEDESTRIAN, countable=True)
+        unit = stage.camera.scale(self.z) * self.height / 1.75
+        lit_from_left = 1.0 if light.sun[0] > 0 else -1.0
+        foot = stage.camera.project(self.x, 0.0, self.z)
+        points = foot + figure.points * (lit_from_left * unit, -unit)
+        parts = figure.plain if unit * 1.75 < _PLAIN else figure.parts
+        palette = [light.seen(color, self.z) for color in self.palette]
+        stage.canvas.draw(points, parts, palette, segment)
 
     def shadows(self, light: Light) -> list[Points]:
         return [
@@ -146,19 +194,6 @@ def _limb(
     path = np.array([start, joint, end])
     half = np.array([[thick / 2, 0], [(thick + thin) / 4, 0], [thin / 2, 0]])
     return np.concatenate([path - half, (path + half)[::-1]])
-
-
-def _half(outline: Points, side: float) -> Points:
-    """The half of an upright outline on one ``side`` (-1 left, +1 right) of its middle."""
-    middle = outline[:, 0].mean()
-    keep = np.maximum(outline[:, 0], middle) if side > 0 else np.minimum(outline[:, 0], middle)
-    return np.stack([keep, outline[:, 1]], -1)
-
-
-class _Limb(Protocol):
-    """Draws a line through points (along, up) or (along, up, across) of a bicycle."""
-
-    def __call__(self, points: list[tuple[float, ...]], width: float, color: Color) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -201,59 +236,54 @@ class Bicyclist:
         canvas, light = stage.canvas, stage.light
         segment = canvas.segment(Kind.BICYCLIST, countable=True)
         unit = stage.camera.scale(self.z) * self.size
-
-        def place(along: Points, up: Points, across: Points | float = 0.0) -> Points:
-            return stage.camera.project(self._world(along, up, across))
-
-        def limb(points: list[tuple[float, ...]], width: float, color: Color) -> None:
-            along, up, *across = np.array(points).T
-            path = place(along, up, across[0] if across else 0.0)
-            canvas.stroke(path, width * unit, light.seen(color, self.z), segment)
-
-        crank = 0.17 * np.array([np.cos(self.pedal), np.sin(self.pedal)])
-        feet = [(0.05 + s * crank[0], 0.3 + s * crank[1] - 0.02) for s in (-1, 1)]
-        # The far leg first, then the machine, then the rider.
-        order = (-1, 1) if np.sin(self.heading) > 0 else (1, -1)
-        self._leg(limb, feet[0], order[0], tint(self.trousers, 0.75))
-        for hub in (-0.52, 0.52):
-            rim = place(hub + 0.33 * _CIRCLE[:, 0], 0.34 + 0.33 * _CIRCLE[:, 1])
-            tyre = light.seen((34, 34, 36), self.z)
-            canvas.stroke(rim, 0.045 * unit, tyre, segment, closed=True)
-        limb([(-0.52, 0.34), (0.05, 0.3), (0.36, 0.78), (-0.16, 0.8), (0.05, 0.3)], 0.04, self.frame)
-        limb([(-0.52, 0.34), (-0.16, 0.8), (-0.2, 0.95)], 0.035, self.frame)
-        limb([(0.52, 0.34), (0.36, 0.78), (0.34, 1.0)], 0.035, self.frame)
-        limb([(0.36, 1.02, -0.28), (0.36, 1.02, 0.28)], 0.035, (40, 40, 42))
-        self._leg(limb, feet[1], order[1], self.trousers)
-        limb([(-0.2, 1.02), (-0.08, 1.3), (0.06, 1.46)], 0.34, self.coat)
-        for across in (-0.24, 0.24):
-            limb([(0.05, 1.45, across * 0.7), (0.16, 1.2, across), (0.36, 1.05, across)], 0.1, self.coat)
-        head = place(np.array([0.14]), np.array([1.68]))[0]
+        lines = self._lines()
+        along, up, across = np.concatenate([line.points for line in lines]).T
+        x, z = self._ground(along, across)
+        pixels = stage.camera.project(x, up * self.size, z)
+        start = 0
+        for line in lines:
+            path, start = pixels[start : start + len(line.points)], start + len(line.points)
+            color = light.seen(line.color, self.z)
+            canvas.stroke(path, line.width * unit, color, segment, closed=line.closed)
+        x, z = self._ground(np.array(0.14), np.array(0.0))
+        head = stage.camera.project(x, 1.68 * self.size, z)
         ball = _CIRCLE * (0.11 * unit, -0.13 * unit)
         canvas.fill(head + ball, light.seen(self.skin, self.z), segment)
         cap = head + ball[:8] * 1.12 - (0, 0.03 * unit)
         canvas.fill(cap, light.seen(self.helmet, self.z), segment)
 
     def shadows(self, light: Light) -> list[Points]:
-        axis = self._world(np.array([-0.85, 0.85]), np.zeros(2))[:, [0, 2]]
+        axis = np.stack(self._ground(np.array([-0.85, 0.85]), np.zeros(2)), -1)
         cast = np.array(light.sun) * 1.5
         middle = axis.mean(0)
         return [
             np.array([axis[0], axis[1], middle + cast + 0.15, middle + cast - 0.15]),
-            contact_shadow(self.x, self.z, 0.2 + 0.6 * abs(np.sin(self.heading)), 0.2),
+            contact_shadow(self.x, self.z, 0.2 + 0.6 * abs(math.sin(self.heading)), 0.2),
         ]
 
-    @staticmethod
-    def _leg(limb: _Limb, foot: tuple[float, float], side: int, color: Color) -> None:
-        """Hip to knee to the foot on its pedal."""
-        knee = (0.24 + (foot[0] - 0.05) * 0.4, 0.68 + (foot[1] - 0.3) * 0.7)
-        limb([(-0.16, 1.0, side * 0.08), (*knee, side * 0.12), (*foot, side * 0.12)], 0.14, color)
+    def _lines(self) -> list[_Line]:
+        """All strokes in order: the far leg, the machine, the near leg, body and arms."""
+        crank = 0.17 * np.array([math.cos(self.pedal), math.sin(self.pedal)])
+        near = -1 if math.sin(self.heading) > 0 else 1  # the side that the camera sees
 
-    def _world(self, along: Points, up: Points, across: Points | float = 0.0) -> Points:
-        """Metres along, up and across the bicycle to the street's axes."""
-        cosine, sine = np.cos(self.heading), np.sin(self.heading)
-        along, across = np.asarray(along) * self.size, np.asarray(across) * self.size
-        return points3(
-            self.x + along * sine + across * cosine,
-            np.asarray(up) * self.size,
-            self.z + along * cosine - across * sine,
-        )
+        def leg(side: int, color: Color) -> _Line:
+            dx, dy = side * crank
+            knee, foot = (0.24 + 0.4 * dx, 0.68 + 0.7 * dy), (0.05 + dx, 0.28 + dy)
+            hip = (-0.16, 1.0, side * 0.08)
+            path = np.array([hip, (*knee, side * 0.12), (*foot, side * 0.12)])
+            return _Line(path, 0.14, color)
+
+        return [
+            leg(-near, tint(self.trousers, 0.75)),
+            *(_Line(points, width, _TYRE, closed=True) for points, width in _WHEELS),
+            *(_Line(points, width, self.frame) for points, width in _FRAME),
+            _Line(_HANDLEBAR, 0.035, (40, 40, 42)),
+            leg(near, self.trousers),
+            _Line(_BACK, 0.34, self.coat),
+            *(_Line(points, 0.1, self.coat) for points in _ARMS),
+        ]
+
+    def _ground(self, along: Points, across: Points) -> tuple[Points, Points]:
+        """(x, z) of metres along and across the bicycle."""
+        sine, cosine = math.sin(self.heading) * self.size, math.cos(self.heading) * self.size
+        return self.x + along * sine + across * cosine, self.z + along * cosine - across * sine

@@ -40,15 +40,16 @@ def _buildings(stage: Stage, rng: np.random.Generator, side: Side) -> list[Thing
     """Houses from behind the camera to the end of the street, with gaps and at junctions none."""
     things: list[Thing] = []
     gaps, junction = rng.uniform(0.0, 0.4), stage.street.junction
-    z = -float(rng.uniform(0, 10))
+    z, hidden = -float(rng.uniform(0, 10)), 0.0
     while z < FAR - 5:
-        house = Building.random(rng, stage, side, z)
+        house = Building.random(rng, stage, side, z, hidden=hidden)
         end = house.depth
         if junction is None or end < junction[0] - 3 or z > junction[1] + 3:
             things.append(house)
-            z = end + (float(rng.uniform(2, 10)) if rng.random() < gaps else 0.0)
-        elif z < junction[1] + 3:
-            z = junction[1] + 3.01 if z > junction[0] - 12 else z + 3.0
+            gap = float(rng.uniform(2, 10)) if rng.random() < gaps else 0.0
+            z, hidden = end + gap, 0.0 if gap else house.height
+        else:  # it would stand on the crossing road: try farther on, at last beyond it
+            z, hidden = z + 3.0 if z < junction[0] - 12 else junction[1] + 3.01, 0.0
     return things
 
 
@@ -140,7 +141,7 @@ def _traffic(street: Street, rng: np.random.Generator) -> list[Thing]:
 def _walkers(street: Street, rng: np.random.Generator) -> list[Thing]:
     """Groups on the pavements, a few alone, and people on the crossing."""
     things: list[Thing] = []
-    for _ in range(int(rng.integers(2, 5))):
+    for _ in range(int(rng.integers(2, 6))):
         side, centre = pick(rng, street.sides), _distance(rng, 8, 50)
         spread = float(rng.uniform(0.6, 3.5))
         for _ in range(1 + int(rng.geometric(0.22))):
@@ -176,9 +177,7 @@ def _cyclists(street: Street, rng: np.random.Generator) -> list[Thing]:
     return things
 
 
-def _junction(
-    street: Street, rng: np.random.Generator, span: tuple[float, float]
-) -> list[Thing]:
+def _junction(street: Street, rng: np.random.Generator, span: tuple[float, float]) -> list[Thing]:
     """Lights at the corners, cars and riders that cross."""
     things: list[Thing] = []
     if rng.random() < 0.8:

@@ -7,6 +7,7 @@ ground. An offset is measured across the street from its centre line, positive t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -14,7 +15,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adaseg_fast.data._scene_canvas import Canvas, Color, Points, blend, tint
+from adaseg_fast.data._scene_canvas import Canvas, Color, Points, blend, circle, tint
 
 NEAR = 0.7  # nothing is drawn closer to the camera
 FAR = 170.0  # the street ends here
@@ -26,11 +27,6 @@ T = TypeVar("T")
 def pick(rng: np.random.Generator, choices: Sequence[T]) -> T:
     """One of ``choices``, all equally likely."""
     return choices[int(rng.integers(len(choices)))]
-
-
-def points3(x: ArrayLike, y: ArrayLike, z: ArrayLike) -> Points:
-    """(..., 3) points from coordinates that broadcast."""
-    return np.stack(np.broadcast_arrays(*(np.asarray(c, np.float64) for c in (x, y, z))), -1)
 
 
 @dataclass(frozen=True)
@@ -66,15 +62,19 @@ class Camera:
         """Pixels a metre at distance ``z``."""
         return self.focal / max(z, NEAR)
 
-    def project(self, points: Points) -> Points:
-        """(..., 3) metres to (..., 2) pixels; what is behind is taken to the near plane."""
-        scale = self.focal / np.maximum(points[..., 2], NEAR)
-        right = points[..., 0] * scale
-        down = (self.height - points[..., 1]) * scale
-        cosine, sine = np.cos(self.roll), np.sin(self.roll)
-        column = self.vanishing[0] + cosine * right - sine * down
-        row = self.vanishing[1] + sine * right + cosine * down
-        return np.stack([column, row], -1)
+    def project(self, x: ArrayLike, y: ArrayLike, z: ArrayLike) -> Points:
+        """Metres, of shapes that broadcast to (...), to pixels (..., 2).
+
+        What is behind the near plane is taken to it.
+        """
+        scale = self.focal / np.maximum(z, NEAR)
+        right = np.asarray(x) * scale
+        down = (self.height - np.asarray(y)) * scale
+        cosine, sine = math.cos(self.roll), math.sin(self.roll)
+        pixels = np.empty((*np.broadcast(right, down).shape, 2))
+        pixels[..., 0] = cosine * right - sine * down + self.vanishing[0]
+        pixels[..., 1] = sine * right + cosine * down + self.vanishing[1]
+        return pixels
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Side:
     def random(cls, rng: np.random.Generator, sign: int, kerb: float) -> Side:
         verge = kerb + (float(rng.uniform(1.0, 2.5)) if rng.random() < 0.3 else 0.0)
         edge = verge + float(rng.uniform(2.0, 5.0))
-        facade = edge + (float(rng.uniform(1.5, 6.0)) if rng.random() < 0.4 else 0.05)
+        facade = edge + (float(rng.uniform(1.5, 6.0)) if rng.random() < 0.5 else 0.05)
         return cls(sign, kerb, verge, edge, facade)
 
 
@@ -155,7 +155,7 @@ class Street:
 
     def heading(self, z: float) -> float:
         """Direction of the street at ``z``, radians clockwise from the camera's axis."""
-        return float(np.arctan(self.curvature * z))
+        return math.atan(self.curvature * z)
 
     def clear(self, z: float, margin: float = 0.0) -> bool:
         """Whether ``z`` is off junction and crossing by at least ``margin``."""
@@ -174,32 +174,38 @@ class Light:
         strength: 0 overcast, 1 clear: how dark cast shadows are.
         haze: colour that distance turns to.
         visibility: metres over which 63 % of a colour turn to haze.
+        exposure: factors of red, green and blue: how bright and how warm the picture is.
     """
 
     sun: tuple[float, float]
     strength: float
     haze: Color
     visibility: float
+    exposure: Color
 
     @classmethod
     def random(cls, rng: np.random.Generator) -> Light:
         length, angle = rng.uniform(0.6, 1.6), rng.uniform(0, 2 * np.pi)
-        grey = rng.uniform(165, 225)
+        grey = float(rng.uniform(165, 225))
+        bright, warm, green = (float(rng.uniform(1 - d, 1 + d)) for d in (0.22, 0.08, 0.02))
         return cls(
             sun=(float(length * np.cos(angle)), float(length * np.sin(angle)) * 0.6),
             strength=float(np.clip(rng.uniform(-0.3, 1.1), 0, 1)),
             haze=(grey * 0.98, grey, min(255.0, grey * float(rng.uniform(1.0, 1.1)))),
             visibility=float(rng.uniform(130, 500)),
+            exposure=(0.9 * bright * warm, 0.9 * bright * green, 0.9 * bright / warm),
         )
 
     def facing(self, x: float, z: float) -> float:
         """Brightness of an upright face whose outward normal is (x, z), of length 1."""
-        towards_sun = -(x * self.sun[0] + z * self.sun[1]) / np.hypot(*self.sun)
-        return float(0.84 + (0.08 + 0.20 * self.strength) * towards_sun)
+        towards_sun = -(x * self.sun[0] + z * self.sun[1]) / math.hypot(*self.sun)
+        return 0.84 + (0.08 + 0.20 * self.strength) * towards_sun
 
     def seen(self, color: Color, z: float, factor: float = 1.0) -> Color:
         """``color`` under ``factor`` of light, through ``z`` metres of air."""
-        return blend(tint(color, factor), self.haze, 1.0 - float(np.exp(-z / self.visibility)))
+        clear = math.exp(-z / self.visibility)
+        lit, (red, green, blue) = blend(self.haze, tint(color, factor), clear), self.exposure
+        return lit[0] * red, lit[1] * green, lit[2] * blue
 
 
 @dataclass
@@ -230,6 +236,19 @@ class Surface:
     corners: Points
     texels: Points
     tile: str
+
+
+def foot_shadow(x: float, z: float, width: float, height: float, light: Light) -> Points:
+    """Shadow (k, 2) of an upright thing: its width, swept along the sun and tapering a little."""
+    cast = np.array(light.sun) * height
+    side = np.array([cast[1], -cast[0]]) / np.hypot(*cast) * width / 2
+    foot = np.array([x, z])
+    return np.array([foot - side, foot + side, foot + cast + side * 0.7, foot + cast - side * 0.7])
+
+
+def contact_shadow(x: float, z: float, across: float, along: float) -> Points:
+    """The dark patch right under a thing, (k, 2), there under any sky."""
+    return np.array([x, z]) + circle(14) * (across, along)
 
 
 class Thing(Protocol):

@@ -46,7 +46,7 @@ def asphalt() -> Tile:
 def wall(name: str) -> Tile:
     """Face of a wall, (1024, 1024), one of `WALLS`."""
     y, x = np.mgrid[0:1024, 0:1024]
-    factor = 1.0 + 0.02 * _noise(21, 1024, 0.1) + 0.06 * _noise(22, 1024, 1.4)
+    factor = np.tile(1.0 + 0.02 * _noise(21, 512, 0.1) + 0.06 * _noise(22, 512, 1.4), (2, 2))
     if name == "brick":
         factor += _blocks(x, y, (16, 8), joint=1, contrast=0.11, seed=23)
     elif name == "panel":
@@ -105,6 +105,7 @@ def crown(number: int) -> tuple[Tile, Tile]:
         light[nearer] = (-dy / radius)[nearer]
         depth = np.maximum(depth, ball)
     solid = depth + 0.30 * lumps + 0.28 * leaves + 0.1
+    solid[np.maximum(np.abs(x), np.abs(y)) > 0.98] = -1.0  # no leaf is cut by the border
     shade = 1.0 + 0.28 * light + 0.22 * leaves + 0.10 * lumps - 0.15 * (y > 0.3)
     cover = cv2.GaussianBlur(np.where(solid > 0, 255, 0).astype(np.uint8), (3, 3), 0.8)
     return np.asarray(cover, np.uint8), _tile(np.clip(shade, 0.25, 1.9))

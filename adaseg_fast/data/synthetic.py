@@ -10,6 +10,7 @@ downsampling is for. The same number gives the same scene at every size.
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from adaseg_fast.data import _scene_textures as textures
 from adaseg_fast.data._scene_buildings import paint_skyline
 from adaseg_fast.data._scene_canvas import Canvas, Kind
-from adaseg_fast.data._scene_ground import paint_ground, paint_sky, shade_ground
+from adaseg_fast.data._scene_ground import SHADED, paint_ground, paint_sky, shade_ground
 from adaseg_fast.data._scene_plan import populate
 from adaseg_fast.data._scene_street import Camera, Light, Stage, Street
 from adaseg_fast.data.base import DatasetInfo, Frame, SegmentationDataset
@@ -52,7 +53,7 @@ class SyntheticScenes(SegmentationDataset):
         split: "train", "val" or "demo"; no scene is in two of them.
     Raises:
         ValueError: an argument is out of range.
-        TypeError: ``count``, ``seed`` or ``size`` is not integral.
+        TypeError: ``count``, ``seed`` or a side of ``size`` is not a whole number.
     """
 
     info = DatasetInfo(
@@ -70,19 +71,16 @@ class SyntheticScenes(SegmentationDataset):
         size: tuple[int, int] = (1024, 1024),
         split: str = "train",
     ) -> None:
-        if operator.index(count) < 1:
-            raise ValueError(f"count must be 1 or more, got {count}")
-        if operator.index(seed) < 0:
-            raise ValueError(f"seed must be 0 or more, got {seed}")
-        if len(size) != 2 or not all(SMALLEST <= operator.index(n) <= LARGEST for n in size):
-            raise ValueError(
-                f"size must be (height, width), each {SMALLEST} to {LARGEST} pixels, got {size}"
-            )
+        self.count = _whole("count", count, 1)
+        self.seed = _whole("seed", seed, 0)
+        if not isinstance(size, Sequence) or len(size) != 2:
+            raise ValueError(f"size must be (height, width), got {size!r}")
+        self.size = (
+            _whole("height", size[0], SMALLEST, LARGEST),
+            _whole("width", size[1], SMALLEST, LARGEST),
+        )
         if split not in SPLITS:
             raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
-        self.count = operator.index(count)
-        self.seed = operator.index(seed)
-        self.size = (operator.index(size[0]), operator.index(size[1]))
         self.split = split
 
     def __len__(self) -> int:
@@ -96,11 +94,23 @@ class SyntheticScenes(SegmentationDataset):
         """
         number = operator.index(index)
         if not -self.count <= number < self.count:
-            raise IndexError(f"frame {index} of a data set of {self.count}")
+            raise IndexError(f"no frame {number}: the data set has {self.count}")
         number %= self.count
         rng = np.random.default_rng([self.seed, SPLITS.index(self.split), number])
         image, labels, instances = _draw(rng, self.size)
         return Frame(image, labels, f"synthetic_{self.split}_{number:06d}", instances)
+
+
+def _whole(name: str, value: int, low: int, high: int | None = None) -> int:
+    """``value`` as an int, checked to lie in ``low .. high``."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number, got {value!r}") from None
+    if number < low or (high is not None and number > high):
+        wanted = f"{low} or more" if high is None else f"{low} to {high}"
+        raise ValueError(f"{name} must be {wanted}, got {number}")
+    return number
 
 
 def _draw(
@@ -118,22 +128,18 @@ def _draw(
     for surface in stage.surfaces:
         tile = textures.wall(surface.tile)
         stage.canvas.texture(surface.segments, surface.corners, surface.texels, tile)
-    shade_ground(stage, rng, ground, [s for t in things for s in t.shadows(stage.light)])
-    return _expose(rng, stage.canvas.shaded()), *stage.canvas.truth()
+    near = (thing for thing in things if thing.depth < SHADED + 30)
+    shade_ground(stage, rng, ground, [s for thing in near for s in thing.shadows(stage.light)])
+    return _photograph(rng, stage.canvas), *stage.canvas.truth()
 
 
-def _expose(rng: np.random.Generator, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What the camera makes of it: uneven light, blur, exposure, white balance, noise."""
-    height, width = image.shape[:2]
-    gloom = (255 - rng.uniform(0, 45, (3, 3)) * np.array([[1, 0.5, 1], [0.5, 0, 0.5], [1, 0.5, 1]]))
-    field = cv2.resize(gloom.astype(np.uint8), (width, height), interpolation=cv2.INTER_LINEAR)
-    image = np.asarray(cv2.multiply(image, cv2.cvtColor(field, cv2.COLOR_GRAY2RGB), scale=1 / 255))
+def _photograph(rng: np.random.Generator, canvas: Canvas) -> NDArray[np.uint8]:
+    """What the camera makes of it: light that falls off to the corners, blur, noise."""
+    height, width = canvas.segments.shape
+    falloff = np.array([[1, 0.5, 1], [0.5, 0, 0.5], [1, 0.5, 1]]) * rng.uniform(0, 45, (3, 3))
+    light = cv2.resize((255 - falloff).astype(np.uint8), (width, height))
+    image = canvas.shaded(np.asarray(light, np.uint8))
     cv2.GaussianBlur(image, (3, 3), float(rng.uniform(0.3, 0.75)), dst=image)
-
-    gain = rng.uniform(0.72, 1.15) * rng.uniform(0.92, 1.08, 3)
-    gamma = rng.uniform(0.85, 1.2)
-    curve = (np.arange(256)[:, None] / 255) ** gamma * gain * 255
-    cv2.LUT(image, np.clip(curve, 0, 255).astype(np.uint8)[None], dst=image)
 
     strength = float(rng.uniform(1.0, 6.0)) / 32
     grain = textures.grain()
@@ -143,5 +149,5 @@ def _expose(rng: np.random.Generator, image: NDArray[np.uint8]) -> NDArray[np.ui
             block = image[top : top + step, left : left + step]
             y, x = rng.integers(0, grain.shape[0] - step, 2)
             noise = grain[y : y + block.shape[0], x : x + block.shape[1]]
-            block[...] = cv2.addWeighted(block, 1.0, noise, strength, -128.0 * strength)
+            cv2.addWeighted(block, 1.0, noise, strength, -128.0 * strength, dst=block)
     return image

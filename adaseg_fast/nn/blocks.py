@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
 
 from adaseg_fast import ops
@@ -40,10 +39,9 @@ class UpProject(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.project = nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2)
+        self.project = nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2, bias=False)
         # Stride equals kernel, so one output pixel sees `in_channels` values, halved by a ReLU.
         nn.init.normal_(self.project.weight, std=(2 / in_channels) ** 0.5)
-        nn.init.zeros_(self.project.bias)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         """Return ``(N, out_channels, *size)`` from ``x`` of half that size, rounded up."""
@@ -66,9 +64,9 @@ class UniformGrid(nn.Module):
         self.register_buffer("phi", ops.uniform_sampling_tensor(size), persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> UniformGrid:
-        super()._apply(fn, recurse)
-        if self.phi.dtype != torch.float32:
-            self.phi = ops.uniform_sampling_tensor(self.size, device=self.phi.device)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        # Made anew rather than cast: half precision would round it, to_empty() leave it undefined.
+        self.phi = ops.uniform_sampling_tensor(self.size, device=self.phi.device)
         return self
 
     def forward(self, batch_size: int) -> Tensor:

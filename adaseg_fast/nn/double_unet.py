@@ -80,8 +80,8 @@ class DoubleUNet(nn.Module):
         self.first = _AdditiveUNet((*approach, half), widths, up=1)
         self.second = _AdditiveUNet((self.size, half, quarter), (width,) * 3, up=2)
         self.offset = nn.Conv2d(width, 2, 1)
-        nn.init.zeros_(self.offset.weight)
-        nn.init.zeros_(self.offset.bias)
+        for parameter in self.offset.parameters():
+            nn.init.zeros_(parameter)
         self.uniform = UniformGrid(self.size)
 
     def forward(self, view: Tensor) -> Tensor:
@@ -107,8 +107,8 @@ class DoubleUNet(nn.Module):
         position = (2 * self.coordinates(n) - 1).to(view.dtype)
         x = self.entry(torch.cat((view, position), dim=1))
         x = self.second(self.first(x))
-        # In float32 even where the layers run in half precision: see UniformGrid.
-        phi: Tensor = self.uniform(n) + self.offset(x).float()
+        # The grid is float32, and so is the sum where the layers run in half precision.
+        phi: Tensor = self.uniform(n) + self.offset(x)
         return phi
 
 

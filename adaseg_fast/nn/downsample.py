@@ -15,7 +15,7 @@ IMAGE_MEAN = (123.675, 116.28, 103.53)
 IMAGE_STD = (58.395, 57.12, 57.375)
 
 
-class _Downsampler(nn.Module):
+class Downsampler(nn.Module):
     """What both downsamplers do: sample at the sampling tensor's points and normalise."""
 
     def __init__(self, size: tuple[int, int], mean: Sequence[float], std: Sequence[float]) -> None:
@@ -61,7 +61,7 @@ class _Downsampler(nn.Module):
         return f"size={self.size}, mean={self.mean}, std={self.std}"
 
 
-class UniformDownsampler(_Downsampler):
+class UniformDownsampler(Downsampler):
     """Nearest-pixel sampling on the uniform grid: the baseline.
 
     Args:
@@ -90,7 +90,7 @@ class UniformDownsampler(_Downsampler):
         return phi
 
 
-class AdaptiveDownsampler(_Downsampler):
+class AdaptiveDownsampler(Downsampler):
     """Sampling at the points that an auxiliary network chooses (sec. 3.1, Fig. 4).
 
     The image is sampled uniformly at ``aux_size``, ``sampler`` turns that view into a coarse

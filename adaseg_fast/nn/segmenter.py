@@ -12,6 +12,8 @@ from adaseg_fast import ops
 class AdaptiveSegmenter(nn.Module):
     """A segmentation network between a downsampler and the interpolation that undoes it.
 
+    The small image and the positions are float32; for half precision use ``torch.autocast``.
+
     Args:
         segmenter: any module from images ``(N, C, h, w)`` to scores ``(N, K, h', w')``, of any
             output stride.
@@ -56,7 +58,7 @@ class AdaptiveSegmenter(nn.Module):
 
         The module runs in the mode it is in: call ``.eval()`` before. In training mode batch
         normalisation uses and updates the statistics of the batch, and the sampling tensor need
-        not cover the image; pixels outside it get label 255.
+        not cover the image; pixels outside it get label 255 (-1 in int32).
 
         Args:
             image: ``(N, C, H, W)``, uint8 or floating point, any aspect and strides.

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-_library = torch.library.Library("adaseg", "DEF")
+_library: Any = torch.library.Library("adaseg", "DEF")  # type: ignore[no-untyped-call]
 
 Function = Callable[..., Any]
 
@@ -40,7 +40,7 @@ def register_composite(schema: str, function: Function) -> None:
 
 
 def register_autograd(name: str, function: type[torch.autograd.Function], inputs: int) -> None:
-    """Differentiate an operation; its first ``inputs`` arguments are the tensors that may need it."""
+    """Differentiate an operation in the tensors among its first ``inputs`` arguments."""
 
     def with_gradient(*args: Any) -> Any:
         if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in args[:inputs]):
@@ -51,7 +51,7 @@ def register_autograd(name: str, function: type[torch.autograd.Function], inputs
 
 
 def register_no_gradient(name: str, reason: str | None = None) -> None:
-    """An operation whose result carries no gradient; with ``reason``, asking for one is an error."""
+    """An operation without a gradient; with ``reason``, asking for one is an error."""
 
     def kernel(*args: Any) -> Any:
         if (

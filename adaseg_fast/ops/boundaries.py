@@ -165,9 +165,7 @@ def _solve_out(targets: Tensor, lam: float = 1.0, homogeneous: bool = False) -> 
     return targets.new_empty(targets.shape)
 
 
-def _solve_fill(
-    out: Tensor, targets: Tensor, lam: float = 1.0, homogeneous: bool = False
-) -> None:
+def _solve_fill(out: Tensor, targets: Tensor, lam: float = 1.0, homogeneous: bool = False) -> None:
     wanted = targets.float() if targets.element_size() < 4 else targets
     _solve_rows(out[:, 0], wanted[:, 0], lam, homogeneous)
     _solve_rows(out[:, 1].mT, wanted[:, 1].mT, lam, homogeneous)
@@ -222,6 +220,4 @@ register(
     _solve_fill,
 )
 register_autograd("solve_sampling", _Solve, inputs=1)
-register_composite(
-    "sampling_energy(Tensor phi, Tensor targets, float lam=1.0) -> Tensor", _energy
-)
+register_composite("sampling_energy(Tensor phi, Tensor targets, float lam=1.0) -> Tensor", _energy)

@@ -150,9 +150,7 @@ def _rasterize_fill(
     call = Call()
     faces, weights = out
     rule = checks.check_diagonal(diagonal)
-    call.kernels.rasterize(
-        call.array(phi), call.out(faces), call.out(weights), rule, call.threads
-    )
+    call.kernels.rasterize(call.array(phi), call.out(faces), call.out(weights), rule, call.threads)
 
 
 def _interpolate_out(
@@ -171,9 +169,7 @@ def _interpolate_fill(
 ) -> None:
     call = Call()
     rule = checks.check_diagonal(diagonal)
-    call.kernels.interpolate(
-        call.array(scores), call.array(phi), call.out(out), rule, call.threads
-    )
+    call.kernels.interpolate(call.array(scores), call.array(phi), call.out(out), rule, call.threads)
     call.finish()
 
 

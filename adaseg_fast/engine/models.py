@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models as files: safetensors weights with the settings that rebuild the network beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from adaseg_fast.data import DatasetInfo
+from adaseg_fast.data.image_io import write_atomically
+from adaseg_fast.nn import AdaptiveDownsampler, AdaptiveSegmenter, DoubleUNet, UNet
+from adaseg_fast.nn.downsample import UniformDownsampler
+
+Size = tuple[int, int]
+
+_FORMAT = "adaseg_fast/1"
+
+
+class ModelError(Exception):
+    """A model file is missing, damaged or of another kind; the message names it."""
+
+
+@dataclass(frozen=True)
+class SamplerConfig:
+    """What a `DoubleUNet` and its view are made of.
+
+    Attributes:
+        size: of the sampling tensor.
+        aux_size: of the view that the network sees.
+        width: number of features.
+        lam: lambda of eq. (2) that made the targets.
+    """
+
+    size: Size = (8, 8)
+    aux_size: Size = (32, 32)
+    width: int = 256
+    lam: float = 1.0
+
+
+@dataclass(frozen=True)
+class SegmenterConfig:
+    """What an `AdaptiveSegmenter` with a `UNet` is made of.
+
+    Attributes:
+        size: the working size, to which images are downsampled.
+        width: number of features of the base network.
+        sampler: None for uniform downsampling.
+        classes, colors, targets, ignore_index: as in `DatasetInfo`.
+        dataset: name of the data set it was trained on.
+    """
+
+    size: Size
+    width: int
+    sampler: SamplerConfig | None
+    classes: tuple[str, ...]
+    colors: tuple[tuple[int, int, int], ...]
+    targets: tuple[int, ...]
+    ignore_index: int = 255
+    dataset: str = field(default="")
+
+    @property
+    def info(self) -> DatasetInfo:
+        return DatasetInfo(self.dataset, self.classes, self.colors, self.targets, self.ignore_index)
+
+    @property
+    def label(self) -> str:
+        """A few words for tables: uniform or adaptive, and the working size."""
+        kind = "uniform" if self.sampler is None else "adaptive"
+        return f"{kind} {self.size[0]}x{self.size[1]}"
+
+
+def build_sampler(config: SamplerConfig) -> DoubleUNet:
+    """An untrained auxiliary network."""
+    return DoubleUNet(config.size, input_size=config.aux_size, width=config.width)
+
+
+def build_segmenter(config: SegmenterConfig, sampler: nn.Module | None = None) -> AdaptiveSegmenter:
+    """An untrained base network behind a downsampler; with ``sampler`` as its auxiliary network."""
+    downsampler: nn.Module
+    if config.sampler is None:
+        downsampler = UniformDownsampler(config.size)
+    else:
+        sampler = sampler or build_sampler(config.sampler)
+        downsampler = AdaptiveDownsampler(sampler, config.sampler.aux_size, config.size)
+    return AdaptiveSegmenter(UNet(len(config.classes), width=config.width), downsampler)
+
+
+def save_model(
+    path: Path,
+    module: nn.Module,
+    config: SamplerConfig | SegmenterConfig,
+    *,
+    dtype: torch.dtype | None = None,
+) -> None:
+    """Write a model; with ``dtype`` its floating-point weights are stored in that type."""
+    kind = "sampler" if isinstance(config, SamplerConfig) else "segmenter"
+    weights = {
+        name: value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous()
+        for name, value in module.state_dict().items()
+    }
+    metadata = {"format": _FORMAT, "kind": kind, "config": json.dumps(asdict(config))}
+    write_atomically(path, save(weights, metadata))
+
+
+def load_sampler(path: Path) -> tuple[DoubleUNet, SamplerConfig]:
+    """The auxiliary network of a file written by ``train sampler``, in evaluation mode.
+
+    Raises:
+        ModelError: the file is missing, damaged, of another kind, or its weights do not fit.
+    """
+    weights, config = _read(path, "sampler")
+    try:
+        settings = _sampler_config(config)
+        network = build_sampler(settings)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path}: its settings do not describe a sampler: {error}") from error
+    _fit(path, network, weights)
+    return network, settings
+
+
+def load_segmenter(path: Path) -> tuple[AdaptiveSegmenter, SegmenterConfig]:
+    """The model of a file written by ``train segmenter``, in evaluation mode.
+
+    Raises:
+        ModelError: the file is missing, damaged, of another kind, or its weights do not fit.
+    """
+    weights, config = _read(path, "segmenter")
+    try:
+        settings = SegmenterConfig(
+            size=_size(config["size"]),
+            width=config["width"],
+            sampler=None if config["sampler"] is None else _sampler_config(config["sampler"]),
+            classes=tuple(str(name) for name in config["classes"]),
+            colors=tuple((int(r), int(g), int(b)) for r, g, b in config["colors"]),
+            targets=tuple(int(number) for number in config["targets"]),
+            ignore_index=int(config["ignore_index"]),
+            dataset=str(config["dataset"]),
+        )
+        model = build_segmenter(settings)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path}: its settings do not describe a segmenter: {error}") from error
+    _fit(path, model, weights)
+    return model, settings
+
+
+def _size(pair: Any) -> Size:
+    rows, cols = pair
+    return int(rows), int(cols)
+
+
+def _sampler_config(config: Mapping[str, Any]) -> SamplerConfig:
+    return SamplerConfig(
+        _size(config["size"]), _size(config["aux_size"]), config["width"], float(config["lam"])
+    )
+
+
+def _read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    if not path.is_file():
+        raise ModelError(f"{path}: there is no such model file")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: not a whole safetensors file ({error})") from error
+    if metadata.get("format") != _FORMAT:
+        raise ModelError(f"{path}: not a model of adaseg_fast (its format is not {_FORMAT})")
+    if metadata.get("kind") != kind:
+        raise ModelError(f"{path}: holds a {metadata.get('kind')}, but a {kind} is wanted")
+    try:
+        config = json.loads(metadata.get("config", ""))
+    except ValueError as error:
+        raise ModelError(f"{path}: its settings are not JSON ({error})") from error
+    if not isinstance(config, dict):
+        raise ModelError(f"{path}: its settings are not a JSON object")
+    return weights, config
+
+
+def _fit(path: Path, module: nn.Module, weights: dict[str, Tensor]) -> None:
+    wanted = module.state_dict()
+    names = sorted(wanted.keys() ^ weights.keys())
+    if names:
+        raise ModelError(f"{path}: its weights and settings disagree about {', '.join(names[:3])}")
+    for name, value in weights.items():
+        if value.shape != wanted[name].shape:
+            raise ModelError(
+                f"{path}: {name} has shape {tuple(value.shape)}, "
+                f"but its settings ask for {tuple(wanted[name].shape)}"
+            )
+    module.load_state_dict(weights)
+    module.eval()
