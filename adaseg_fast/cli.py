@@ -61,19 +61,9 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _open(options: argparse.Namespace, split: str) -> Any:
-    from dataclasses import replace
-
     from adaseg_fast.data import open_dataset
 
-    keyword: dict[str, Any] = {}
-    if options.data.partition(":")[0] != "synthetic":
-        keyword["cache"] = options.cache
-    elif options.cache:
-        raise ValueError("--cache is for data sets on disk; drawn scenes are drawn anew")
-    frames = open_dataset(options.data, split, **keyword)
-    if options.targets:
-        frames.info = replace(frames.info, targets=frames.info.class_numbers(options.targets))
-    return frames
+    return open_dataset(options.data, split, targets=options.targets, cache=options.cache)
 
 
 def _training(options: argparse.Namespace) -> dict[str, Any]:
@@ -306,7 +296,7 @@ def _data_arguments(parser: argparse.ArgumentParser, split: str) -> None:
         metavar="CLASS",
         help="classes whose boundaries matter (the data set's own)",
     )
-    parser.add_argument("--cache", action="store_true", help="keep decoded frames in memory")
+    parser.add_argument("--cache", action="store_true", help="keep frames in memory")
 
 
 def _training_arguments(parser: argparse.ArgumentParser) -> None:

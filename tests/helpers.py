@@ -47,6 +47,7 @@ def assert_close(actual: Any, expected: Any, dtype: Any = None, slack: float = 1
     """Equal within the tolerance of ``dtype``, ``actual``'s own by default, times ``slack``."""
     actual, expected = np.asarray(actual), np.asarray(expected)
     name = str(actual.dtype if dtype is None else dtype).removeprefix("torch.")
+    name = name if name in TOLERANCES else np.dtype(dtype).name
     assert actual.shape == expected.shape
     wide, wanted = actual.astype(np.float64), expected.astype(np.float64)
     largest = max(1.0, float(np.abs(wanted).max(initial=0.0)))
@@ -82,12 +83,13 @@ def count_flips(
 
 
 def patchwork(rng: Generator, size: Sequence[int], classes: int = 5, seeds: int = 8) -> Array:
-    """(H, W) uint8: each pixel takes the class of the nearest of a few random points."""
+    """(H, W) integers: each pixel takes the class of the nearest of a few random points."""
     height, width = size
     points = rng.random((seeds, 2)) * size
     rows, cols = np.mgrid[:height, :width]
     away = (rows[..., None] - points[:, 0]) ** 2 + (cols[..., None] - points[:, 1]) ** 2
-    return rng.integers(0, classes, seeds, np.uint8)[away.argmin(-1)]
+    found = rng.integers(0, classes, seeds)[away.argmin(-1)]
+    return found.astype(np.uint8 if classes <= 256 else np.int32)
 
 
 # --- Sampling grids, (2, h, w) float64 ------------------------------------------------------------

@@ -124,7 +124,7 @@ def _rasterize_item(
 def _corner_scores(scores: Array, faces: Array, found: list[Triangle]) -> Array:
     """(C, 3, H, W): scores (C, h, w) at the corners of each pixel's triangle; 0 outside."""
     corners = np.array([t.corners for t in found])
-    flat = scores.reshape(scores.shape[0], -1)
+    flat = scores.reshape(scores.shape[0], scores.shape[1] * scores.shape[2])
     values: Array = np.moveaxis(flat[:, corners[faces]], -1, 1)
     return np.where(faces >= 0, values, 0)
 
@@ -220,7 +220,7 @@ def interpolate_backward(
         vertices = scores.shape[2] * scores.shape[3]
         to_scores = np.zeros((scores.shape[1], vertices))
         to_phi = np.zeros((2, vertices))
-        flat = scores[n].reshape(scores.shape[1], -1).astype(np.float64)
+        flat = scores[n].reshape(scores.shape[1], vertices).astype(np.float64)
         for triangle in found:
             own = faces == triangle.number
             if not own.any():

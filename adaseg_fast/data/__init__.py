@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from adaseg_fast.data.base import DataError, DatasetInfo, Frame, SegmentationDataset
+from adaseg_fast.data.cache import CachedFrames
 from adaseg_fast.data.camvid import CamVid
 from adaseg_fast.data.folder import FolderDataset
 
@@ -16,7 +18,14 @@ __all__ = ["DataError", "DatasetInfo", "Frame", "SegmentationDataset", "open_dat
 _SYNTHETIC_COUNT = 256
 
 
-def open_dataset(spec: str, split: str, **options: Any) -> SegmentationDataset:
+def open_dataset(
+    spec: str,
+    split: str,
+    *,
+    targets: Sequence[str] | None = None,
+    cache: bool = False,
+    **options: Any,
+) -> SegmentationDataset:
     """Open a split of the data set that ``spec`` names.
 
     - ``camvid:PATH``, ``folder:PATH``: the folder PATH in the layout that `folder` describes.
@@ -26,11 +35,13 @@ def open_dataset(spec: str, split: str, **options: Any) -> SegmentationDataset:
     Args:
         spec: ``NAME:WHERE``, as on the command line.
         split: such as ``train`` or ``val``.
-        options: keyword arguments of the data set itself, such as ``targets`` and ``cache`` for
-            folders and ``seed`` for drawn scenes.
+        targets: names of the classes whose boundaries matter; the data set's own if None.
+        cache: keep frames in memory, see `CachedFrames`.
+        options: keyword arguments of the data set itself, such as ``seed`` for drawn scenes.
 
     Raises:
-        ValueError: ``spec`` names no known data set, or is not of the form above.
+        ValueError: ``spec`` names no known data set, or is not of the form above, or the data
+            set has no class of a name in ``targets``.
         DataError: the data set itself is missing, damaged or inconsistent.
     """
     name, _, where = spec.partition(":")
@@ -38,7 +49,10 @@ def open_dataset(spec: str, split: str, **options: Any) -> SegmentationDataset:
         raise ValueError(f"data set {spec!r}: no such name; known are {', '.join(_OPENERS)}")
     if not where and name not in _WITHOUT_PATH:
         raise ValueError(f"data set {spec!r}: it lies in a folder, so say {name}:PATH")
-    return _OPENERS[name](where, split, **options)
+    frames = _OPENERS[name](where, split, **options)
+    if targets is not None:
+        frames.info = replace(frames.info, targets=frames.info.class_numbers(targets))
+    return CachedFrames(frames) if cache else frames
 
 
 def _synthetic(where: str, split: str, **options: Any) -> SegmentationDataset:

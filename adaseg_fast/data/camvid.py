@@ -18,7 +18,6 @@ class CamVid(FolderDataset):
         root: the folder that holds ``images``, ``labels`` and ``classes.json``.
         split: ``train`` or ``val``, or whatever folder is there.
         targets: names of the classes whose boundaries matter by default.
-        cache: keep decoded frames in memory (4 bytes a pixel).
 
     Raises:
         DataError: as in `FolderDataset`; also when a class named in ``targets`` does not exist.
@@ -30,6 +29,5 @@ class CamVid(FolderDataset):
         split: str,
         *,
         targets: Sequence[str] = TARGETS,
-        cache: bool = False,
     ) -> None:
-        super().__init__(root, split, targets=targets, cache=cache, name="CamVid")
+        super().__init__(root, split, targets=targets, name="CamVid")

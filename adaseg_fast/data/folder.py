@@ -37,7 +37,6 @@ class FolderDataset:
         root: the folder that holds ``images``, ``labels`` and ``classes.json``.
         split: a folder in ``images``.
         targets: names of the classes whose boundaries matter by default; all classes if None.
-        cache: keep decoded frames in memory (4 bytes a pixel). A worker process keeps its own.
         name: of the data set, for messages and tables; the folder's name if None.
 
     Raises:
@@ -50,7 +49,6 @@ class FolderDataset:
         split: str,
         *,
         targets: Sequence[str] | None = None,
-        cache: bool = False,
         name: str | None = None,
     ) -> None:
         folder = Path(root).expanduser()
@@ -58,7 +56,6 @@ class FolderDataset:
             raise DataError(f"{folder}: there is no such folder")
         self.info = _read_info(folder, name or folder.resolve().name, targets)
         self._pairs = _find_pairs(folder, split)
-        self._cache: dict[Path, Frame] | None = {} if cache else None
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -71,14 +68,6 @@ class FolderDataset:
             IndexError: there are fewer frames.
         """
         image_path, labels_path = self._pairs[index]
-        if self._cache is None:
-            return self._read(image_path, labels_path)
-        frame = self._cache.get(image_path)
-        if frame is None:
-            frame = self._cache[image_path] = self._read(image_path, labels_path)
-        return frame._replace(image=frame.image.copy(), labels=frame.labels.copy())
-
-    def _read(self, image_path: Path, labels_path: Path) -> Frame:
         image = read_image(image_path)
         labels = read_labels(labels_path)
         if labels.shape != image.shape[:2]:

@@ -4,7 +4,8 @@
 They let one train, test and demonstrate without a download. A scene is planned in metres (camera,
 street, buildings, people, cars) and painted from the farthest thing to the nearest, so sizes and
 occlusions are consistent; the many small, thin and clustered things are what content-adaptive
-downsampling is for. The same number gives the same scene at every size.
+downsampling is for. The same number gives the same scene at every size, and the same bits with the
+same versions of NumPy and OpenCV; another version may rasterise the odd edge pixel differently.
 """
 
 from __future__ import annotations

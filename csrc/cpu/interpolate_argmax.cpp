@@ -111,8 +111,8 @@ template <class R> struct Candidates {
         return best;
     }
 
-    // First column after `col`, at most `end`, where some class overtakes `winner`, which wins at
-    // `col`. Rounding may put it one column off where two classes nearly tie.
+    // First column after `col`, at most `end`, where some class draws level with `winner`, which wins
+    // at `col`. Rounding may put it one column off where two classes nearly tie.
     int64_t next_change(size_t winner, int64_t col, int64_t end) const {
         const R lead_value = line(winner, col);
         R nearest = static_cast<R>(end - col);
@@ -121,7 +121,7 @@ template <class R> struct Candidates {
             if (gain > 0)
                 nearest = std::min(nearest, (lead_value - line(k, col)) / gain);
         }
-        return std::min(end, col + 1 + static_cast<int64_t>(std::max(nearest, R(0))));
+        return std::min(end, col + static_cast<int64_t>(std::ceil(std::max(nearest, R(1)))));
     }
 };
 

@@ -103,24 +103,6 @@ def test_jpegs_in_either_case_are_images_other_files_are_not(root: Path) -> None
     assert [frame.name for frame in FolderDataset(root, "val")] == ["Y", "only", "x", "z"]
 
 
-def test_cache_serves_without_files_and_cannot_be_spoilt(root: Path) -> None:
-    kept, fresh = FolderDataset(root, "val", cache=True), FolderDataset(root, "val")
-    first, expected = kept[0], fresh[0]
-    first.image[:] = 0
-    first.labels[:] = 0
-    shutil.rmtree(root)
-    for again in (kept[0], kept[-1]):
-        assert again.name == expected.name
-        np.testing.assert_array_equal(again.image, expected.image)
-        np.testing.assert_array_equal(again.labels, expected.labels)
-        again.image[:] = 0
-    with pytest.raises(DataError, match=r"only\.png: there is no such file"):
-        fresh[0]
-
-
-# What is wrong with the folder is found at once.
-
-
 def test_missing_folder(root: Path) -> None:
     with pytest.raises(DataError, match="nowhere: there is no such folder"):
         FolderDataset(root / "nowhere", "train")

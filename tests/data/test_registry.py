@@ -43,7 +43,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, dict[str, object]]
 
 
 def test_folders(root: Path) -> None:
-    data = open_dataset(f"folder:{root}", "val", targets=["car"], cache=True)
+    data = open_dataset(f"folder:{root}", "val", targets=["car"])
     assert type(data) is FolderDataset
     assert data.info.targets == (2,)
     assert isinstance(data[0], Frame)

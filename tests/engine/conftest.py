@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small data set on disk and small trained models, made once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from engine_cases import SAMPLER, SHORT, segmenter_config, write_folder
+
+from adaseg_fast.data.synthetic import SyntheticScenes
+from adaseg_fast.engine.models import load_sampler
+from adaseg_fast.engine.train_sampler import train_sampler
+from adaseg_fast.engine.train_segmenter import train_segmenter
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_folder(tmp_path_factory.mktemp("folder"), {"train": 5, "val": 3})
+
+
+@pytest.fixture(scope="session")
+def sampler_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("sampler")
+    scenes = SyntheticScenes(4, size=(64, 64))
+    train_sampler(scenes, SAMPLER, SHORT, output=output, batch_size=2, quiet=True)
+    return output / "sampler.safetensors"
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory, sampler_file: Path) -> dict[str, Path]:
+    """A uniform and an adaptive model, barely trained."""
+    files = {}
+    for name in ("uniform", "adaptive"):
+        sampler, config = load_sampler(sampler_file) if name == "adaptive" else (None, None)
+        output = tmp_path_factory.mktemp(name)
+        train_segmenter(
+            SyntheticScenes(4, size=(64, 64)),
+            segmenter_config(config),
+            SHORT,
+            output=output,
+            sampler=sampler,
+            batch_size=2,
+            quiet=True,
+        )
+        files[name] = output / "model.safetensors"
+    return files
