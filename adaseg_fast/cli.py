@@ -66,6 +66,13 @@ def _open(options: argparse.Namespace, split: str) -> Any:
     return open_dataset(options.data, split, targets=options.targets, cache=options.cache)
 
 
+def _open_splits(options: argparse.Namespace, splits: Sequence[str]) -> Any:
+    from adaseg_fast.data.base import Joined
+
+    parts = [_open(options, split) for split in splits]
+    return parts[0] if len(parts) == 1 else Joined(parts)
+
+
 def _training(options: argparse.Namespace) -> dict[str, Any]:
     from adaseg_fast.data.transforms import Augmentation
     from adaseg_fast.engine.loop import Schedule
@@ -136,18 +143,20 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     if not options.model and not options.ceiling:
         raise ValueError("nothing to evaluate: give --model FILE, --ceiling SIZE, or both")
-    frames = _open(options, options.split)
+    frames = _open_splits(options, options.split)
     common = {"crop": options.crop, "quiet": options.quiet}
     results = []
     for path in options.model:
         model, config = load_segmenter(path)
-        results.append(evaluate(model, config, frames, **common))
+        name = f"{config.label}, {path.parent.name}" if len(options.model) > 1 else None
+        results.append(evaluate(model, config, frames, name=name, **common))
     for size in options.ceiling:
         for tensor_size in (None, options.tensor_size):
             results.append(
                 ceiling(frames, size, tensor_size=tensor_size, lam=options.lam, **common)
             )
     print(table(results))
+    options.output.mkdir(parents=True, exist_ok=True)
     write_json(
         options.output / "evaluation.json",
         {
@@ -155,7 +164,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             "split": options.split,
             "frames": len(frames),
             "crop": options.crop,
-            "models": [path.name for path in options.model],
+            "models": [f"{path.parent.name}/{path.name}" for path in options.model],
             "environment": environment(),
             "results": [result.record() for result in results],
         },
@@ -164,7 +173,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         frames.info.classes,
         frames.info.targets,
         [(result.name, result.confusion.iou().tolist()) for result in results],
-        f"{frames.info.name}, {options.split}, {len(frames)} frames",
+        f"{frames.info.name}, {' + '.join(options.split)}, {len(frames)} frames",
     )
     write_atomically(options.output / "evaluation.png", picture)
     print(f"figures: {options.output / 'evaluation.json'}, {options.output / 'evaluation.png'}")
@@ -191,6 +200,17 @@ def _predict(options: argparse.Namespace) -> int:
     if failures:
         print(f"adaseg-fast: {len(failures)} pictures failed", file=sys.stderr)
     return 1 if failures else 0
+
+
+def _shrink(options: argparse.Namespace) -> int:
+    import torch
+
+    from adaseg_fast.engine.models import load_segmenter, save_model
+
+    model, config = load_segmenter(options.model)
+    save_model(options.output, model, config, dtype=torch.float16)
+    print(f"{options.output}: {options.output.stat().st_size / 2**20:.2f} MiB")
+    return 0
 
 
 def _size(text: str) -> Size:
@@ -250,7 +270,10 @@ def _parser() -> argparse.ArgumentParser:
     _training_arguments(segmenter)
 
     evaluate = command(commands, "evaluate", _evaluate, "measure models at the original resolution")
-    _data_arguments(evaluate, "val")
+    _data_arguments(evaluate, None)
+    evaluate.add_argument(
+        "--split", nargs="+", default=["val"], help="parts of the data set, taken together"
+    )
     evaluate.add_argument("--model", type=Path, nargs="+", default=[], help="model.safetensors")
     evaluate.add_argument(
         "--ceiling",
@@ -279,17 +302,21 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "--keep-going", action="store_true", help="skip bad pictures, list them, exit with 1"
     )
+    shrink = command(commands, "shrink", _shrink, "store a model's weights in half precision")
+    shrink.add_argument("model", type=Path, help="model.safetensors")
+    shrink.add_argument("--output", type=Path, required=True, help="file to write")
     return parser
 
 
-def _data_arguments(parser: argparse.ArgumentParser, split: str) -> None:
+def _data_arguments(parser: argparse.ArgumentParser, split: str | None) -> None:
     parser.add_argument(
         "--data",
         required=True,
         metavar="NAME:PATH",
         help="camvid:PATH, folder:PATH, synthetic:COUNT",
     )
-    parser.add_argument("--split", default=split, help="part of the data set")
+    if split:
+        parser.add_argument("--split", default=split, help="part of the data set")
     parser.add_argument(
         "--targets",
         nargs="+",

@@ -6,8 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from helpers import CAMVID
 from hypothesis import settings
+
+from helpers import CAMVID
 
 # The same examples on every run and machine, however slow.
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=30)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from adaseg_fast import backends
-from adaseg_fast.backends import reference, system
+from adaseg_fast.backends import system
 
 Array = NDArray[Any]
 Generator = np.random.Generator

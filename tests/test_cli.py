@@ -14,11 +14,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from engine_cases import write_folder
 
 import adaseg_fast
 from adaseg_fast.cli import main
 from adaseg_fast.data.image_io import read_labels
+
+from engine_cases import write_folder
 
 
 @pytest.fixture(scope="module")

@@ -153,4 +153,5 @@ def sampling_energy(phi: Array, targets: Array, lam: float = 1.0) -> Array:
     """Eq. (2) per item, (N,): see ``adaseg_fast.ops.sampling_energy``."""
     checks.check_phi(phi)
     checks.check_targets(targets, lam)
+    checks.check_same_shape(phi, targets)
     return system.sampling_energy(phi, targets, lam)

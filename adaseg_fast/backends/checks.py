@@ -131,6 +131,14 @@ def check_targets(targets: Any, lam: float) -> None:
         raise ValueError(f"lam has to be a finite number, not negative, got {lam}")
 
 
+def check_same_shape(phi: Any, targets: Any) -> None:
+    """Two sampling tensors of one shape."""
+    if _shape(phi) != _shape(targets):
+        raise ValueError(
+            f"phi and targets have to agree in shape, got {_shape(phi)} and {_shape(targets)}"
+        )
+
+
 def _check_batch(name: str, shape: tuple[int, ...], phi: Any) -> None:
     if shape[0] != phi.shape[0]:
         raise ValueError(

@@ -74,3 +74,24 @@ class SegmentationDataset(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Frame: ...
+
+
+class Joined:
+    """Several splits of one data set as one.
+
+    Raises:
+        ValueError: no split is given, or their classes differ.
+    """
+
+    def __init__(self, parts: Sequence[SegmentationDataset]) -> None:
+        if not parts or any(part.info != parts[0].info for part in parts):
+            raise ValueError("splits of one data set are wanted, with the same classes")
+        self.info = parts[0].info
+        self._places = [(part, index) for part in parts for index in range(len(part))]
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: int) -> Frame:
+        part, number = self._places[index]
+        return part[number]

@@ -46,6 +46,7 @@ def demo(output: Path, *, scenes: int = 24, seed: int = 0, quiet: bool = False) 
     frames = SyntheticScenes(scenes, seed=seed, split="demo")
     models = load_demo_models()
     results = [evaluate(*model, frames, quiet=quiet) for model in models]
+    output.mkdir(parents=True, exist_ok=True)
     write_json(
         output / "demo.json",
         {"environment": environment(), "results": [result.record() for result in results]},

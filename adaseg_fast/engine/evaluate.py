@@ -177,10 +177,10 @@ def table(results: Sequence[Evaluation]) -> str:
     if any(r.multiply_adds for r in results):
         rows.append(("multiply-adds, M", *(_millions(r.multiply_adds) for r in results)))
     if any(r.seconds for r in results):
-        rows.append(("latency, ms (median)", *(f"{1e3 * r.latency:.1f}" for r in results)))
+        rows.append(("latency, ms (median)", *(_milliseconds(r.latency) for r in results)))
         for stage in STAGES:
             laps = (r.seconds.get(stage) or [float("nan")] for r in results)
-            rows.append((f"   {stage}", *(f"{1e3 * median(x):.1f}" for x in laps)))
+            rows.append((f"   {stage}", *(_milliseconds(median(x)) for x in laps)))
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     lines = [
         "  ".join(
@@ -196,6 +196,10 @@ def table(results: Sequence[Evaluation]) -> str:
 
 def _percent(share: float) -> str:
     return "-" if np.isnan(share) else f"{100 * share:.1f}"
+
+
+def _milliseconds(seconds: float) -> str:
+    return "-" if np.isnan(seconds) else f"{1e3 * seconds:.1f}"
 
 
 def _millions(counts: dict[str, int]) -> str:

@@ -188,11 +188,7 @@ class _Solve(torch.autograd.Function):
 def _energy(phi: Tensor, targets: Tensor, lam: float = 1.0) -> Tensor:
     checks.check_phi(phi)
     checks.check_targets(targets, lam)
-    if phi.shape != targets.shape:
-        raise ValueError(
-            f"phi and targets have to agree in shape, got {tuple(phi.shape)} and "
-            f"{tuple(targets.shape)}"
-        )
+    checks.check_same_shape(phi, targets)
     check_devices(phi=phi, targets=targets)
     data = (phi - targets).square().sum((1, 2, 3))
     down = phi.diff(dim=2).square().sum((1, 2, 3))

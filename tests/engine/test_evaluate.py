@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from engine_cases import SAMPLER
 
 from adaseg_fast import ops
 from adaseg_fast.data import open_dataset
@@ -26,6 +25,8 @@ from adaseg_fast.engine.evaluate import ceiling, cropped, environment, evaluate,
 from adaseg_fast.engine.models import load_segmenter
 from adaseg_fast.metrics import ConfusionMatrix
 from adaseg_fast.nn import AdaptiveSegmenter, UNet
+
+from engine_cases import SAMPLER
 
 SCENES = SyntheticScenes(3, size=(64, 96), split="val")
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from engine_cases import SAMPLER, segmenter_config
 from torch import Tensor
 
 from adaseg_fast import ops
@@ -24,6 +23,8 @@ from adaseg_fast.engine.loop import CheckpointError, Schedule
 from adaseg_fast.engine.models import build_segmenter, load_sampler, load_segmenter
 from adaseg_fast.engine.train_sampler import proposals, train_sampler
 from adaseg_fast.engine.train_segmenter import class_weights, downsample, train_segmenter
+
+from engine_cases import SAMPLER, segmenter_config
 
 SCENES = SyntheticScenes(5, size=(64, 64))
 PLAIN = Augmentation(flip=0, contrast=0, brightness=0, noise=0)

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures: the right pixels where they can be told, and figures that are whole PNG files."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from adaseg_fast.plots import class_bars, color_labels, overlay, panel, sampling_points
+
+COLORS = ((10, 20, 30), (200, 100, 50))
+
+
+def _decode(data: bytes) -> np.ndarray:
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return picture
+
+
+def test_labels_take_their_colours() -> None:
+    labels = np.array([[0, 1], [255, 1]], np.uint8)
+    expected = [[[10, 20, 30], [200, 100, 50]], [[0, 0, 0], [200, 100, 50]]]
+    assert color_labels(labels, COLORS).tolist() == expected
+
+
+def test_overlay_is_between_image_and_colours() -> None:
+    image = np.full((2, 2, 3), 100, np.uint8)
+    labels = np.ones((2, 2), np.uint8)
+    assert overlay(image, labels, COLORS, opacity=0.5)[0, 0].tolist() == [150, 100, 75]
+    assert np.array_equal(overlay(image, labels, COLORS, opacity=0.0), image)
+
+
+def test_points_are_drawn_where_they_are() -> None:
+    image = np.zeros((101, 201, 3), np.uint8)
+    phi = np.array([[[0.0, 0.5]], [[1.0, 0.25]]])
+    drawn = sampling_points(image, phi)
+    assert drawn[0, 200].any() and drawn[50, 50].any()
+    assert not drawn[10:40].any() and not image.any()
+
+
+def test_panel_shows_every_picture() -> None:
+    red, blue = (np.full((40, 60, 3), c, np.uint8) for c in ((255, 0, 0), (0, 0, 255)))
+    data = panel([[red, blue]] * 2, ["a", "b"], notes=[["x", "y"]] * 2, legend=(("p", "q"), COLORS))
+    picture = _decode(data)
+    for color in ((0, 0, 255), (255, 0, 0)):  # OpenCV's order
+        assert (picture == color).all(-1).sum() > 10_000
+
+
+def test_bars_of_absent_classes_are_empty() -> None:
+    data = class_bars(["a", "b"], [1], [("one", [0.5, float("nan")]), ("two", [0.1, 0.2])], "t")
+    assert _decode(data).std() > 10
