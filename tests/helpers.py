@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from adaseg_fast import backends
-from adaseg_fast.backends import system
+from adaseg_fast.backends import reference, system
 
 Array = NDArray[Any]
 Generator = np.random.Generator
@@ -65,8 +65,12 @@ def count_flips(
 ) -> int:
     """Pixels whose label is not the oracle's argmax; each of them has to be a near tie."""
     with backends.use_backend("reference"):
-        values = backends.interpolate(scores.astype(np.float64), phi, size, diagonal=diagonal)
-        faces, _ = backends.rasterize(phi, size, diagonal=diagonal)
+        corners = backends.triangles(phi, size, diagonal=diagonal)
+        faces, weights = backends.rasterize(phi.astype(np.float64), size, diagonal=diagonal)
+    values = np.empty((*scores.shape[:2], *size))
+    for n, item in enumerate(scores.astype(np.float64)):
+        at_corners = item.reshape(len(item), -1)[:, corners[n][faces[n]]]
+        values[n] = np.einsum("chwk,khw->chw", at_corners, weights[n])
     best = values.argmax(1)
     assert labels.shape == best.shape
     assert labels.dtype == (np.uint8 if scores.shape[1] <= 256 else np.int32)
@@ -104,7 +108,9 @@ def cover(phi: Array) -> Array:
 
 
 def uniform(h: int, w: int) -> Array:
-    return np.stack(np.meshgrid(np.linspace(0, 1, h), np.linspace(0, 1, w), indexing="ij"))
+    """Pixel (i, j) of an h x w image lies at (i / (h-1), j / (w-1)), at 0 where the size is 1."""
+    axes = (np.arange(n) / max(n - 1, 1) for n in (h, w))
+    return np.stack(np.meshgrid(*axes, indexing="ij"))
 
 
 def _solved(rng: Generator, h: int, w: int, size: Sequence[int]) -> Array:
@@ -136,6 +142,15 @@ def _on_lattice(rng: Generator, h: int, w: int, size: Sequence[int]) -> Array:
     return np.rint(_moved(rng, h, w, size) * last * 2) / (2 * last)
 
 
+def _slivers(rng: Generator, h: int, w: int, size: Sequence[int]) -> Array:
+    """Vertices a few lattice units off pixels, a row of them nearly on one line of pixels."""
+    last = np.maximum(np.array(size) - 1, 1)[:, None, None]
+    pixels = np.rint(_folded(rng, h, w, size) * last)
+    axis = rng.integers(2)
+    pixels[axis] = pixels[axis].mean(1 - axis, keepdims=True).round()
+    return (pixels + rng.integers(-2, 3, (2, h, w)) / 2 ** reference.lattice_bits(*size)) / last
+
+
 def _border(rng: Generator, h: int, w: int, size: Sequence[int]) -> Array:
     """Border vertices out of order along the border."""
     phi = _moved(rng, h, w, size)
@@ -160,6 +175,7 @@ _KINDS: dict[str, Callable[[Generator, int, int, Sequence[int]], Array]] = {
     "folded": _folded,
     "collapsed": _collapsed,
     "on_lattice": _on_lattice,
+    "slivers": _slivers,
     "border": _border,
     "duplicated": _duplicated,
 }
@@ -193,7 +209,9 @@ class Case(NamedTuple):
 
 
 @st.composite
-def cases(draw: st.DrawFn, kinds: Sequence[str] = GRID_KINDS, most: int = 30, items: int = 2) -> Case:
+def cases(
+    draw: st.DrawFn, kinds: Sequence[str] = GRID_KINDS, most: int = 30, items: int = 2
+) -> Case:
     """Grids of 2x2 to 9x9 over images of 1x1 to ``most`` x ``most``, in any precision."""
     kind = draw(st.sampled_from(kinds))
     shape = draw(st.integers(2, 9)), draw(st.integers(2, 9))

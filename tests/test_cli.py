@@ -58,7 +58,7 @@ def test_the_whole_path(root: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     printed = capsys.readouterr().out
     assert "uniform 16x24" in printed and "adaptive 16x24" in printed and "* car" in printed
     record = json.loads((tmp_path / "evaluation" / "evaluation.json").read_text())
-    assert [result["targets"] for result in record["results"]] == [["pole", "car"]] * 4
+    assert [result["targets"] for result in record["results"]] == [["car", "pole"]] * 4
     assert cv2.imread(str(tmp_path / "evaluation" / "evaluation.png")).size > 0
     picture = next((root / "images" / "val").iterdir())
     assert not _run(

@@ -43,20 +43,23 @@ ADASEG_HD int64_t dot(Point apex, Point p, Point q) {
            static_cast<int64_t>(p.col - apex.col) * (q.col - apex.col);
 }
 
-// Whether the Delaunay rule takes the main diagonal: the only one that inverts no triangle where
-// just one does, else the one whose opposite angles add up to 180 degrees at most; main on a tie.
-ADASEG_HD bool main_is_delaunay(Point a, Point b, Point c, Point d) {
+struct Split {
+    bool main;   // along A-C
+    bool folded; // a triangle is inverted
+};
+
+// The Delaunay rule takes the only diagonal that inverts no triangle where just one does, else the
+// one whose opposite angles add up to 180 degrees at most; the main one on a tie.
+ADASEG_HD Split split_cell(Diagonal rule, Point a, Point b, Point c, Point d) {
     const int64_t abc = area2(a, b, c), acd = area2(a, c, d);
     const bool main_fits = abc >= 0 && acd >= 0;
     const bool anti_fits = area2(a, b, d) >= 0 && area2(b, c, d) >= 0;
+    if (rule != Diagonal::delaunay)
+        return {rule == Diagonal::main, rule == Diagonal::main ? !main_fits : !anti_fits};
     if (!main_fits || !anti_fits)
-        return main_fits || !anti_fits;
+        return {main_fits || !anti_fits, !main_fits && !anti_fits};
     // sin(B + D) >= 0, each sine an area and each cosine a dot product of the same lengths.
-    return sum_of_products_nonnegative(abc, dot(d, a, c), acd, dot(b, a, c));
-}
-
-ADASEG_HD bool takes_main(Diagonal rule, Point a, Point b, Point c, Point d) {
-    return rule == Diagonal::delaunay ? main_is_delaunay(a, b, c, d) : rule == Diagonal::main;
+    return {sum_of_products_nonnegative(abc, dot(d, a, c), acd, dot(b, a, c)), false};
 }
 
 struct Corners {

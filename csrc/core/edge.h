@@ -10,16 +10,31 @@
 
 namespace adaseg {
 
-// First pixel line at or beyond numerator / denominator pixels; one further where that is exactly
-// the far border, whose pixels are moved inwards.
-ADASEG_HD int64_t first_line(int64_t numerator, int64_t denominator, int64_t extent) {
-    const int64_t line = (numerator + denominator - 1) / denominator;
-    return line + (line == extent && numerator == denominator * extent);
+// First pixel row at or beyond a lattice row; one further where that is exactly the far border, whose
+// pixels are moved inwards. An edge from `upper` to `lower` crosses [first_row(upper), first_row(lower)).
+ADASEG_HD int64_t first_row(int32_t row, const Lattice &lattice) {
+    const int64_t one = int64_t{1} << lattice.bits;
+    return ((row + one - 1) >> lattice.bits) + (row == lattice.row_extent << lattice.bits);
 }
 
-// Rows crossed by an edge whose ends lie at `upper` <= `lower` are [first_row(upper), first_row(lower)).
-ADASEG_HD int64_t first_row(int32_t row, const Lattice &lattice) {
-    return first_line(row, int64_t{1} << lattice.bits, lattice.row_extent);
+struct Division {
+    int64_t quotient, remainder;
+};
+
+// Rounds down, for a positive divisor and a quotient below 2^32 in magnitude: the estimate in double
+// is off by one at most, and cheaper than a division of 64-bit integers.
+ADASEG_HD Division divide_down(int64_t dividend, int64_t divisor) {
+    int64_t quotient =
+        static_cast<int64_t>(static_cast<double>(dividend) / static_cast<double>(divisor));
+    int64_t remainder = dividend - quotient * divisor;
+    if (remainder < 0) {
+        --quotient;
+        remainder += divisor;
+    } else if (remainder >= divisor) {
+        ++quotient;
+        remainder -= divisor;
+    }
+    return {quotient, remainder};
 }
 
 // First columns to the right of an edge on successive rows, exactly, with two divisions in all.
@@ -47,14 +62,12 @@ ADASEG_HD EdgeWalk walk_edge(Point upper, Point lower, int64_t row, const Lattic
     const int64_t denominator = rows << lattice.bits;
     const int64_t numerator =
         upper.col * rows + ((row << lattice.bits) - upper.row) * cols + denominator - 1;
-    int64_t step = cols / rows;
-    step -= cols % rows < 0;
-    const int64_t column = numerator / denominator;
-    return {column,
-            numerator - column * denominator,
+    const Division start = divide_down(numerator, denominator), step = divide_down(cols, rows);
+    return {start.quotient,
+            start.remainder,
             denominator,
-            step,
-            (cols - step * rows) << lattice.bits,
+            step.quotient,
+            step.remainder << lattice.bits,
             lattice.col_extent};
 }
 

@@ -53,16 +53,20 @@ Grid make_grid(const View &phi, int64_t item, int64_t height, int64_t width, Dia
     grid.points.resize(grid.rows * grid.cols);
     with_float_type(phi.type, [&](auto tag) {
         using T = typename decltype(tag)::type;
+        const Lattice lattice = grid.lattice;
+        bool finite = true;
         for (int64_t i = 0; i < grid.rows; ++i)
             for (int64_t j = 0; j < grid.cols; ++j) {
                 const double row = at<T>(phi, item, 0, i, j), col = at<T>(phi, item, 1, i, j);
-                if (!std::isfinite(row) || !std::isfinite(col))
-                    throw_not_finite();
-                grid.points[i * grid.cols + j] = snap_point(row, col, grid.lattice);
+                finite &= (row - row == 0.0) & (col - col == 0.0);
+                grid.points[i * grid.cols + j] = snap_point(row, col, lattice);
             }
+        if (!finite)
+            throw_not_finite();
     });
     grid.main.resize(grid.cells());
     grid.image_rows.resize(grid.rows - 1);
+    bool folded = false;
     for (int64_t i = 0; i + 1 < grid.rows; ++i) {
         const Point *upper = &grid.points[i * grid.cols], *lower = upper + grid.cols;
         int32_t least = upper[0].row, most = upper[0].row;
@@ -71,11 +75,14 @@ Grid make_grid(const View &phi, int64_t item, int64_t height, int64_t width, Dia
             most = std::max({most, upper[j].row, lower[j].row});
         }
         grid.image_rows[i] = {first_row(least, grid.lattice), first_row(most, grid.lattice)};
-        for (int64_t j = 0; j + 1 < grid.cols; ++j)
-            grid.main[i * (grid.cols - 1) + j] =
-                takes_main(diagonal, upper[j], upper[j + 1], lower[j + 1], lower[j]);
+        for (int64_t j = 0; j + 1 < grid.cols; ++j) {
+            const Split split = split_cell(diagonal, upper[j], upper[j + 1], lower[j + 1], lower[j]);
+            grid.main[i * (grid.cols - 1) + j] = split.main;
+            folded |= split.folded;
+        }
     }
     grid.covers = holds_covering(grid);
+    grid.simple = grid.covers && !folded;
     return grid;
 }
 

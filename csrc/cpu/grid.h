@@ -22,6 +22,7 @@ struct Grid {
     std::vector<uint8_t> main;        // per cell: split along A-C
     std::vector<Range> image_rows;    // per row of cells: image rows it may touch
     bool covers;                      // (3) holds: no pixel is left without a triangle
+    bool simple;                      // covers, and nothing is folded: exactly one triangle a pixel
 
     int64_t cells() const { return (rows - 1) * (cols - 1); }
 
@@ -36,39 +37,64 @@ Grid make_grid(const View &phi, int64_t item, int64_t height, int64_t width, Dia
 // Throws std::invalid_argument where `phi` (N, 2, h, w) holds NaN or infinity.
 void require_finite(const View &phi);
 
-// Calls body(row, first, last) for each non-empty range [first, last) of a triangle within `band`.
+// A triangle's corners ordered by row, and on which side of the long edge the middle one lies: by the
+// order of the corners rather than by their positions, so that it is known for flat triangles too.
+struct Ordered {
+    int64_t v[3]; // vertex numbers: top, middle, low
+    Point p[3];
+    bool middle_right;
+};
+
+inline Ordered order_corners(const Grid &grid, const Corners &corners) {
+    Ordered o{{corners.v[0], corners.v[1], corners.v[2]}, {}, true};
+    for (int k = 0; k < 3; ++k)
+        o.p[k] = grid.points[corners.v[k]];
+    const auto swap_if_lower = [&](int a, int b) {
+        if (o.p[a].row > o.p[b].row) {
+            std::swap(o.p[a], o.p[b]);
+            std::swap(o.v[a], o.v[b]);
+            o.middle_right = !o.middle_right;
+        }
+    };
+    swap_if_lower(0, 1);
+    swap_if_lower(1, 2);
+    swap_if_lower(0, 1);
+    return o;
+}
+
+// Calls body(row, left, right, half) for every row of `band` that a triangle crosses: its pixels are
+// [left, right), not yet clipped to the width, empty or (in an inverted triangle) left > right. The
+// edges that bound them are the long one and, in half 0, top to middle, in half 1, middle to low.
 template <class F>
-void scan_triangle(const Grid &grid, const Corners &corners, Range band, F &&body) {
-    Point top = grid.points[corners.v[0]], mid = grid.points[corners.v[1]],
-          low = grid.points[corners.v[2]];
-    if (top.row > mid.row)
-        std::swap(top, mid);
-    if (mid.row > low.row)
-        std::swap(mid, low);
-    if (top.row > mid.row)
-        std::swap(top, mid);
-    const Lattice &lattice = grid.lattice;
-    const int64_t rows[3] = {first_row(top.row, lattice), first_row(mid.row, lattice),
-                             first_row(low.row, lattice)};
+void walk_triangle(const Lattice &lattice, const Ordered &o, Range band, F &&body) {
+    const int64_t rows[3] = {first_row(o.p[0].row, lattice), first_row(o.p[1].row, lattice),
+                             first_row(o.p[2].row, lattice)};
     const int64_t begin = std::max(rows[0], band.begin), end = std::min(rows[2], band.end);
     if (begin >= end)
         return;
-    EdgeWalk across = walk_edge(top, low, begin, lattice);
+    EdgeWalk across = walk_edge(o.p[0], o.p[2], begin, lattice);
     for (int half = 0; half < 2; ++half) {
         const int64_t from = std::max(rows[half], begin), to = std::min(rows[half + 1], end);
         if (from >= to)
             continue;
-        EdgeWalk side = half == 0 ? walk_edge(top, mid, from, lattice)
-                                  : walk_edge(mid, low, from, lattice);
+        EdgeWalk side = walk_edge(o.p[half], o.p[half + 1], from, lattice);
         for (int64_t row = from; row < to; ++row, across.next(), side.next()) {
-            int64_t first = across.first(), last = side.first();
-            if (first > last)
-                std::swap(first, last);
-            last = std::min(last, lattice.width);
-            if (first < last)
-                body(row, first, last);
+            const int64_t a = across.first(), b = side.first();
+            o.middle_right ? body(row, a, b, half) : body(row, b, a, half);
         }
     }
+}
+
+// Calls body(row, first, last) for each non-empty range [first, last) of a triangle within `band`.
+template <class F>
+void scan_triangle(const Grid &grid, const Corners &corners, Range band, F &&body) {
+    walk_triangle(grid.lattice, order_corners(grid, corners), band,
+                  [&](int64_t row, int64_t left, int64_t right, int) {
+        const int64_t first = std::min(left, right);
+        const int64_t last = std::min(std::max(left, right), grid.lattice.width);
+        if (first < last)
+            body(row, first, last);
+    });
 }
 
 // Calls body(i, j, second) for every triangle that may touch `band`, in triangle order.

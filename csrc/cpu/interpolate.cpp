@@ -1,227 +1,192 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scores at the grid's vertices -> scores at every pixel, affine in each triangle (sec. 3.3), and
-// the gradients. Weights are exact at the first pixel of a triangle's share of a row and advance by
-// a constant from there. The backward pass adds up per triangle, then per vertex, always in the
-// same order, so that it does not depend on the number of threads.
+// Scores at the grid's vertices -> scores at every pixel, affine in each triangle (sec. 3.3).
+// A row is the sequence of its spans, one a triangle, found once for all channels. A span's value at
+// its first pixel comes from exact weights and advances by a constant. Where no grid is folded the
+// spans of a row are disjoint and are written from left to right as whole vectors, each one's
+// overhang being overwritten by the next; else later triangles have to win, and only own pixels are
+// written. The backward pass is in interpolate_backward.cpp.
+#include <cstring>
+
 #include "core/barycentric.h"
+#include "cpu/clones.h"
 #include "cpu/grid.h"
 #include "cpu/kernels.h"
 
 namespace adaseg {
 
+// row[first[k] + t] = start[k * stride] + t * change[k * stride] for the pixels of span k, which end
+// where span k + 1 begins; up to `overhang` more are written.
+constexpr int64_t overhang = 16;
+void fill_lines(const float *start, const float *change, int64_t stride, const int32_t *first,
+                int64_t spans, float *row);
+void fill_lines(const double *start, const double *change, int64_t stride, const int32_t *first,
+                int64_t spans, double *row);
+
 namespace {
 
 struct Span {
-    int64_t row, first, last;
-    Corners corners;
+    int32_t row, first, last;
+    int32_t corner[3];
     Weights weights;
 };
 
-// Shares of all triangles in a band, ordered by row and then by triangle.
-std::vector<Span> spans_of(const Grid &grid, Range band) {
-    std::vector<Span> found;
-    std::vector<int64_t> start(band.end - band.begin + 1, 0);
+// Spans of all triangles in a band, in triangle order.
+void find_spans(const Grid &grid, Range band, std::vector<Span> &found) {
+    found.clear();
     visit_triangles(grid, band, [&](int64_t i, int64_t j, int second) {
         const Corners corners = grid.corners(i, j, second);
         const Point p[3] = {grid.points[corners.v[0]], grid.points[corners.v[1]],
                             grid.points[corners.v[2]]};
         scan_triangle(grid, corners, band, [&](int64_t row, int64_t first, int64_t last) {
-            ++start[row - band.begin + 1];
-            found.push_back(
-                {row, first, last, corners, weights_at(p, row, first, grid.lattice.bits)});
+            Span span{static_cast<int32_t>(row),
+                      static_cast<int32_t>(first),
+                      static_cast<int32_t>(last),
+                      {},
+                      weights_at(p, row, first, grid.lattice.bits)};
+            for (int k = 0; k < 3; ++k)
+                span.corner[k] = static_cast<int32_t>(corners.v[k]);
+            found.push_back(span);
         });
     });
-    for (size_t k = 1; k < start.size(); ++k)
-        start[k] += start[k - 1];
-    std::vector<Span> ordered(found.size());
-    for (const Span &span : found)
-        ordered[start[span.row - band.begin]++] = span;
-    return ordered;
+}
+
+// The channels of each vertex side by side, so that a span's lines are found for all at once.
+template <class T, class R> std::vector<R> by_vertex(const View &scores, int64_t n) {
+    const int64_t channels = scores.shape[1], rows = scores.shape[2], cols = scores.shape[3];
+    std::vector<R> values(rows * cols * channels);
+    constexpr int64_t block = 16; // vertices at once, so that reads and writes both stay in cache
+    for (int64_t i = 0; i < rows; ++i)
+        for (int64_t from = 0; from < cols; from += block)
+            for (int64_t c = 0; c < channels; ++c) {
+                const T *row = scores.item<T>(n) + c * scores.strides[1] + i * scores.strides[2];
+                for (int64_t j = from; j < std::min(from + block, cols); ++j)
+                    values[(i * cols + j) * channels + c] = static_cast<R>(row[j * scores.strides[3]]);
+            }
+    return values;
+}
+
+// Value at a span's first pixel and change from pixel to pixel, of every channel.
+template <class R>
+void find_lines(const Span &span, const R *values, int64_t channels, R *start, R *change) {
+    const R *s0 = values + span.corner[0] * channels, *s1 = values + span.corner[1] * channels,
+            *s2 = values + span.corner[2] * channels;
+    const R w0 = static_cast<R>(span.weights.at[0]), w1 = static_cast<R>(span.weights.at[1]),
+            w2 = static_cast<R>(span.weights.at[2]);
+    // The weights' changes add up to zero: differences keep a constant constant.
+    const R d1 = static_cast<R>(span.weights.per_col[1]), d2 = static_cast<R>(span.weights.per_col[2]);
+    for (int64_t c = 0; c < channels; ++c) {
+        start[c] = s0[c] * w0 + s1[c] * w1 + s2[c] * w2;
+        change[c] = (s1[c] - s0[c]) * d1 + (s2[c] - s0[c]) * d2;
+    }
+}
+
+template <class R, class T> void store_row(const R *from, int64_t count, T *to) {
+    if constexpr (std::is_same_v<R, T>)
+        std::memcpy(to, from, count * sizeof(T));
+    else
+        for (int64_t k = 0; k < count; ++k)
+            to[k] = T(from[k]);
 }
 
 constexpr int64_t rows_at_once = 16; // keeps the spans of a slice of the band in cache
 
-template <class T>
-void fill_band(const Grid &grid, const View &scores, int64_t n, Range band, T *out, int64_t height,
-               int64_t width) {
-    using R = typename Compute<T>::type;
-    const int64_t channels = scores.shape[1], pixels = height * width;
-    const int64_t down = scores.strides[2], right = scores.strides[3];
-    const T *item = scores.item<T>(n);
-    std::vector<int64_t> offset(grid.points.size());
-    for (int64_t v = 0; v < grid.rows * grid.cols; ++v)
-        offset[v] = (v / grid.cols) * down + (v % grid.cols) * right;
+template <class T, class R>
+void fill_simple(const Grid &grid, const std::vector<R> &values, int64_t channels, Range band,
+                 T *out) {
+    const int64_t width = grid.lattice.width, pixels = grid.lattice.height * width;
+    std::vector<Span> spans;
+    std::vector<int32_t> at(rows_at_once * width); // number of the span that begins at a pixel
+    std::vector<int32_t> first;
+    std::vector<R> start, change, row_buffer(width + overhang);
     for (int64_t from = band.begin; from < band.end; from += rows_at_once) {
         const Range slice{from, std::min(from + rows_at_once, band.end)};
-        const std::vector<Span> spans = spans_of(grid, slice);
-        for (int64_t c = 0; c < channels; ++c) {
-            const T *plane = item + c * scores.strides[1];
-            T *to = out + c * pixels;
-            if (!grid.covers)
-                std::fill(to + slice.begin * width, to + slice.end * width, T(0.0f));
-            for (const Span &span : spans) {
-                const R s0 = plane[offset[span.corners.v[0]]], s1 = plane[offset[span.corners.v[1]]],
-                        s2 = plane[offset[span.corners.v[2]]];
-                const Weights &w = span.weights;
-                const R value = s0 * static_cast<R>(w.at[0]) + s1 * static_cast<R>(w.at[1]) +
-                                s2 * static_cast<R>(w.at[2]);
-                // The weights' changes add up to zero: differences keep a constant constant.
-                const R change = (s1 - s0) * static_cast<R>(w.per_col[1]) +
-                                 (s2 - s0) * static_cast<R>(w.per_col[2]);
-                T *pixel = to + span.row * width + span.first;
-                const int count = static_cast<int>(span.last - span.first);
-                for (int k = 0; k < count; ++k)
-                    pixel[k] = T(value + static_cast<R>(k) * change);
+        find_spans(grid, slice, spans);
+        for (size_t k = 0; k < spans.size(); ++k)
+            at[(spans[k].row - from) * width + spans[k].first] = static_cast<int32_t>(k);
+        for (int64_t row = slice.begin; row < slice.end; ++row) {
+            first.clear();
+            for (int64_t col = 0; col < width;) {
+                const Span &span = spans[at[(row - from) * width + col]];
+                const size_t lines = (first.size() + 1) * channels;
+                if (start.size() < lines) {
+                    start.resize(2 * lines);
+                    change.resize(2 * lines);
+                }
+                find_lines(span, values.data(), channels, &start[lines - channels],
+                           &change[lines - channels]);
+                first.push_back(span.first);
+                col = span.last;
+            }
+            const int64_t count = static_cast<int64_t>(first.size());
+            first.push_back(static_cast<int32_t>(width));
+            for (int64_t c = 0; c < channels; ++c) {
+                fill_lines(&start[c], &change[c], channels, first.data(), count, row_buffer.data());
+                store_row(row_buffer.data(), width, out + c * pixels + row * width);
             }
         }
     }
 }
 
-// Number of the triangle that owns each pixel of one item.
-std::vector<int32_t> owners(const Grid &grid) {
-    const int64_t height = grid.lattice.height, width = grid.lattice.width;
-    std::vector<int32_t> face(height * width, -1);
-    visit_triangles(grid, {0, height}, [&](int64_t i, int64_t j, int second) {
-        const int32_t number = static_cast<int32_t>(2 * (i * (grid.cols - 1) + j) + second);
-        scan_triangle(grid, grid.corners(i, j, second), {0, height},
-                      [&](int64_t row, int64_t first, int64_t last) {
-                          std::fill(&face[row * width + first], &face[row * width] + last, number);
-                      });
-    });
-    return face;
-}
-
-// Sums over a triangle's own pixels of gradient times each corner's weight, one triple a channel.
-template <class T>
-void add_triangle(const Grid &grid, const std::vector<int32_t> &face, int32_t number,
-                  const Corners &corners, const View &grad, int64_t n, std::vector<double> &sums) {
-    const int64_t channels = grad.shape[1], width = grid.lattice.width, step = grad.strides[3];
-    const Point p[3] = {grid.points[corners.v[0]], grid.points[corners.v[1]],
-                        grid.points[corners.v[2]]};
-    std::fill(sums.begin(), sums.end(), 0.0);
-    scan_triangle(grid, corners, {0, grid.lattice.height},
-                  [&](int64_t row, int64_t first, int64_t last) {
-        const int32_t *owner = &face[row * width];
-        const Weights w = weights_at(p, row, first, grid.lattice.bits);
+template <class T, class R>
+void fill_folded(const Grid &grid, const std::vector<R> &values, int64_t channels, Range band,
+                 T *out) {
+    const int64_t width = grid.lattice.width, pixels = grid.lattice.height * width;
+    for (int64_t c = 0; c < channels && !grid.covers; ++c)
+        std::fill(out + c * pixels + band.begin * width, out + c * pixels + band.end * width, T(0.0f));
+    std::vector<Span> spans;
+    std::vector<R> start(channels), change(channels);
+    find_spans(grid, band, spans);
+    for (const Span &span : spans) {
+        find_lines(span, values.data(), channels, start.data(), change.data());
         for (int64_t c = 0; c < channels; ++c) {
-            const T *g = grad.item<T>(n) + c * grad.strides[1] + row * grad.strides[2];
-            double sum = 0, moment = 0;
-            for (int64_t col = first; col < last; ++col)
-                if (owner[col] == number) {
-                    const double value = static_cast<double>(g[col * step]);
-                    sum += value;
-                    moment += value * static_cast<double>(col - first);
-                }
-            for (int k = 0; k < 3; ++k)
-                sums[3 * c + k] += w.at[k] * sum + w.per_col[k] * moment;
-        }
-    });
-}
-
-// Adds -weight * gradient of the triangle's affine function, per unit of phi.
-template <class T>
-void add_motion(const Grid &grid, const Corners &corners, const View &scores, int64_t n,
-                const std::vector<double> &sums, double (&motion)[3][2]) {
-    const Point p[3] = {grid.points[corners.v[0]], grid.points[corners.v[1]],
-                        grid.points[corners.v[2]]};
-    if (area2(p[0], p[1], p[2]) == 0)
-        return; // owns no pixel
-    const WeightGradients g = weight_gradients(p, grid.lattice.bits);
-    for (int64_t c = 0; c < scores.shape[1]; ++c) {
-        double s[3];
-        for (int k = 0; k < 3; ++k)
-            s[k] = static_cast<double>(
-                scores.item<T>(n)[c * scores.strides[1] +
-                                  (corners.v[k] / grid.cols) * scores.strides[2] +
-                                  (corners.v[k] % grid.cols) * scores.strides[3]]);
-        const double by_row = (s[1] - s[0]) * g.row[1] + (s[2] - s[0]) * g.row[2];
-        const double by_col = (s[1] - s[0]) * g.col[1] + (s[2] - s[0]) * g.col[2];
-        for (int k = 0; k < 3; ++k) {
-            motion[k][0] -= sums[3 * c + k] * by_row * static_cast<double>(grid.lattice.row_extent);
-            motion[k][1] -= sums[3 * c + k] * by_col * static_cast<double>(grid.lattice.col_extent);
+            T *pixel = out + c * pixels + span.row * width + span.first;
+            for (int32_t k = 0; k < span.last - span.first; ++k)
+                pixel[k] = T(start[c] + static_cast<R>(k) * change[c]);
         }
     }
 }
 
-template <class T>
-void backward_item(const View &phi, const View &grad, const View &scores, int64_t n,
-                   const View &grad_scores, const View &grad_phi, Diagonal diagonal, int threads) {
-    const Grid grid = make_grid(phi, n, grad.shape[2], grad.shape[3], diagonal);
-    const std::vector<int32_t> face = owners(grid);
-    const int64_t channels = grad.shape[1], w = grid.cols, vertices = grid.rows * w;
-    const int64_t bins = channels + 2; // scores, then the two coordinates
-    // What a row of cells owes to the vertex row above it and to the one below it.
-    std::vector<double> owed((grid.rows - 1) * 2 * w * bins, 0.0);
-    parallel_for(grid.rows - 1, threads, [&](int64_t i) {
-        std::vector<double> sums(3 * channels);
-        double *row = owed.data() + i * 2 * w * bins;
-        for (int64_t j = 0; j + 1 < w; ++j)
-            for (int second = 0; second < 2; ++second) {
-                const Corners corners = grid.corners(i, j, second);
-                const int32_t number = static_cast<int32_t>(2 * (i * (w - 1) + j) + second);
-                add_triangle<T>(grid, face, number, corners, grad, n, sums);
-                double motion[3][2] = {};
-                if (grad_phi.data)
-                    add_motion<T>(grid, corners, scores, n, sums, motion);
-                for (int k = 0; k < 3; ++k) {
-                    double *bin = row + (corners.v[k] - i * w) * bins;
-                    for (int64_t c = 0; c < channels; ++c)
-                        bin[c] += sums[3 * c + k];
-                    bin[channels] += motion[k][0];
-                    bin[channels + 1] += motion[k][1];
-                }
-            }
-    });
-    const auto total = [&](int64_t v, int64_t bin) {
-        const int64_t i = v / w, j = v % w;
-        double sum = 0;
-        if (i > 0)
-            sum += owed[(((i - 1) * 2 + 1) * w + j) * bins + bin];
-        if (i + 1 < grid.rows)
-            sum += owed[(i * 2 * w + j) * bins + bin];
-        return sum;
-    };
-    if (grad_scores.data)
-        for (int64_t c = 0; c < channels; ++c)
-            for (int64_t v = 0; v < vertices; ++v)
-                grad_scores.as<T>()[(n * channels + c) * vertices + v] = T(total(v, c));
-    if (grad_phi.data)
-        with_float_type(grad_phi.type, [&](auto tag) {
-            using P = typename decltype(tag)::type;
-            for (int axis = 0; axis < 2; ++axis)
-                for (int64_t v = 0; v < vertices; ++v) {
-                    const double at = static_cast<double>(
-                        phi.item<P>(n)[axis * phi.strides[1] + (v / w) * phi.strides[2] +
-                                       (v % w) * phi.strides[3]]);
-                    const bool moves = at >= 0.0 && at <= 1.0; // beyond, phi is clamped
-                    grad_phi.as<P>()[(n * 2 + axis) * vertices + v] =
-                        P(moves ? total(v, channels + axis) : 0.0);
-                }
-        });
+template <class R>
+inline void fill_all(const R *start, const R *change, int64_t stride, const int32_t *first,
+                     int64_t spans, R *row) {
+    for (int64_t k = 0; k < spans; ++k) {
+        const R value = start[k * stride], step = change[k * stride];
+        R *pixel = row + first[k];
+        for (int32_t from = 0; from < first[k + 1] - first[k]; from += overhang)
+            for (int32_t t = 0; t < overhang; ++t)
+                pixel[from + t] = value + static_cast<R>(from + t) * step;
+    }
 }
 
 } // namespace
 
-void interpolate(const View &scores, const View &phi, const View &out, Diagonal diagonal,
-                 int threads) {
-    const int64_t height = out.shape[2], width = out.shape[3];
-    with_float_type(scores.type, [&](auto tag) {
-        using T = typename decltype(tag)::type;
-        for_each_band(phi, height, width, diagonal, threads,
-                      [&](const Grid &grid, int64_t n, Range band) {
-            fill_band<T>(grid, scores, n, band,
-                         out.as<T>() + n * scores.shape[1] * height * width, height, width);
-        });
-    });
+ADASEG_CLONES void fill_lines(const float *start, const float *change, int64_t stride,
+                              const int32_t *first, int64_t spans, float *row) {
+    fill_all(start, change, stride, first, spans, row);
 }
 
-void interpolate_backward(const View &grad, const View &scores, const View &phi,
-                          const View &grad_scores, const View &grad_phi, Diagonal diagonal,
-                          int threads) {
-    with_float_type(grad.type, [&](auto tag) {
+ADASEG_CLONES void fill_lines(const double *start, const double *change, int64_t stride,
+                              const int32_t *first, int64_t spans, double *row) {
+    fill_all(start, change, stride, first, spans, row);
+}
+
+void interpolate(const View &scores, const View &phi, const View &out, Diagonal diagonal,
+                 int threads) {
+    const int64_t channels = scores.shape[1], height = out.shape[2], width = out.shape[3];
+    with_float_type(scores.type, [&](auto tag) {
         using T = typename decltype(tag)::type;
-        for (int64_t n = 0; n < grad.shape[0]; ++n)
-            backward_item<T>(phi, grad, scores, n, grad_scores, grad_phi, diagonal, threads);
+        using R = typename Compute<T>::type;
+        std::vector<std::vector<R>> values(scores.shape[0]);
+        parallel_for(scores.shape[0], threads,
+                     [&](int64_t n) { values[n] = by_vertex<T, R>(scores, n); });
+        for_each_band(phi, height, width, diagonal, threads,
+                      [&](const Grid &grid, int64_t n, Range band) {
+            T *to = out.as<T>() + n * channels * height * width;
+            if (grid.simple)
+                fill_simple(grid, values[n], channels, band, to);
+            else
+                fill_folded(grid, values[n], channels, band, to);
+        });
     });
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Labels at every pixel straight from the scores at the grid's vertices; no score tensor at full
-// size. Scores are affine in a triangle, hence:
-//   - a class that wins at all three corners wins everywhere in it;
-//   - a class beaten at all three corners by one other class is out;
-//   - along a row the winner's value is convex, so a class that wins at both ends of a range wins
-//     in between, and otherwise the next change of winner is where two lines cross.
-// Ties go to the lowest class.
-#include "core/barycentric.h"
+// size. A class that wins at all three corners of a triangle wins everywhere in it, so only triangles
+// whose corners differ are scanned. They bound regions of one label, which are filled as runs: on
+// every row an edge between such a region and a scanned triangle adds the region's label (plus one)
+// where the region begins and takes it away where it ends, and the running sum is the label. The
+// order of coinciding edges does not matter to a sum, and edges between two scanned triangles cancel.
+// Folded grids, where a pixel may have several triangles, are painted triangle by triangle instead.
+#include "cpu/candidates.h"
 #include "cpu/grid.h"
 #include "cpu/kernels.h"
 
@@ -14,155 +14,153 @@ namespace adaseg {
 
 namespace {
 
-// Scores of one item with the classes of a vertex side by side, and each vertex's best class.
-template <class R> struct VertexScores {
-    int64_t classes;
-    std::vector<R> values;
-    std::vector<int32_t> best;
-
-    const R *of(int64_t vertex) const { return values.data() + vertex * classes; }
+struct Change {
+    int32_t col, value; // label + 1, negative where its region ends
 };
 
-template <class T, class R> VertexScores<R> gather_scores(const View &scores, int64_t n) {
-    const int64_t classes = scores.shape[1], cols = scores.shape[3],
-                  vertices = scores.shape[2] * cols;
-    VertexScores<R> result{classes, std::vector<R>(vertices * classes),
-                           std::vector<int32_t>(vertices)};
-    const T *item = scores.item<T>(n);
-    constexpr int64_t block = 64; // vertices at once, so that reads and writes both stay in cache
-    for (int64_t from = 0; from < vertices; from += block) {
-        const int64_t to = std::min(from + block, vertices);
-        for (int64_t c = 0; c < classes; ++c)
-            for (int64_t v = from; v < to; ++v)
-                result.values[v * classes + c] = static_cast<R>(
-                    item[c * scores.strides[1] + (v / cols) * scores.strides[2] +
-                         (v % cols) * scores.strides[3]]);
+// Changes of the rows of a band, appended in any order.
+class RowChanges {
+  public:
+    RowChanges(Range band, int64_t expected) : band_(band), rows_(band.end - band.begin) {
+        for (auto &row : rows_)
+            row.reserve(expected);
     }
-    for (int64_t v = 0; v < vertices; ++v) {
-        const R *value = result.of(v);
-        int32_t best = 0;
-        for (int32_t c = 1; c < classes; ++c)
-            if (value[c] > value[best])
-                best = c;
-        result.best[v] = best;
+
+    void add(int64_t row, int64_t col, int32_t value) {
+        rows_[row - band_.begin].push_back({static_cast<int32_t>(col), value});
     }
-    return result;
+
+    // Calls body(first, last, label) for each run of a row.
+    template <class F> void runs(int64_t row, int64_t width, F &&body) {
+        std::vector<Change> &changes = rows_[row - band_.begin];
+        if (changes.size() > 32)
+            std::sort(changes.begin(), changes.end(),
+                      [](Change a, Change b) { return a.col < b.col; });
+        else
+            for (size_t k = 1; k < changes.size(); ++k) {
+                const Change moved = changes[k];
+                size_t to = k;
+                for (; to > 0 && changes[to - 1].col > moved.col; --to)
+                    changes[to] = changes[to - 1];
+                changes[to] = moved;
+            }
+        int32_t sum = 0;
+        for (size_t k = 0; k < changes.size(); ++k) {
+            sum += changes[k].value;
+            const int64_t first = changes[k].col;
+            const int64_t last = k + 1 < changes.size() ? changes[k + 1].col : width;
+            if (sum > 0 && first < last)
+                body(first, last, sum - 1);
+        }
+    }
+
+  private:
+    Range band_;
+    std::vector<std::vector<Change>> rows_;
+};
+
+// What an edge adds: its label plus one where both its ends have the same best class, else nothing.
+template <class T> int32_t edge_label(const VertexScores<T> &scores, int64_t a, int64_t b) {
+    return scores.best(a) == scores.best(b) ? scores.best(a) + 1 : 0;
 }
 
-// The classes that may win somewhere in a triangle, in ascending order, with their corner scores.
-template <class R> struct Candidates {
-    std::vector<int32_t> number;
-    std::vector<R> corner[3];
-    std::vector<R> value, change; // along the range in hand
+template <class T, class L>
+void label_triangle(const Grid &grid, const VertexScores<T> &scores, const Corners &corners,
+                    Range band, Candidates<T> &candidates, RowChanges &changes, L *out) {
+    const Ordered o = order_corners(grid, corners);
+    const Point p[3] = {grid.points[corners.v[0]], grid.points[corners.v[1]],
+                        grid.points[corners.v[2]]};
+    const int32_t across = edge_label(scores, o.v[0], o.v[2]);
+    const int32_t side[2] = {edge_label(scores, o.v[0], o.v[1]), edge_label(scores, o.v[1], o.v[2])};
+    bool chosen = false;
+    walk_triangle(grid.lattice, o, band,
+                  [&](int64_t row, int64_t left, int64_t right, int half) {
+        const int32_t at_left = o.middle_right ? across : side[half];
+        const int32_t at_right = o.middle_right ? side[half] : across;
+        if (at_left)
+            changes.add(row, left, -at_left);
+        if (at_right)
+            changes.add(row, right, at_right);
+        const int64_t last = std::min(right, grid.lattice.width);
+        if (left >= last)
+            return;
+        if (!chosen)
+            candidates.choose(corners, p, grid.lattice.bits);
+        chosen = true;
+        candidates.fill(row, left, last, out + row * grid.lattice.width);
+    });
+}
 
-    void add(int32_t c, const R *const (&at)[3]) {
-        number.push_back(c);
-        for (int k = 0; k < 3; ++k)
-            corner[k].push_back(at[k][c]);
+// The regions that begin at the left border of the image.
+template <class T>
+void add_left_border(const Grid &grid, const VertexScores<T> &scores, Range band,
+                     RowChanges &changes) {
+    for (int64_t i = 0; i + 1 < grid.rows; ++i) {
+        const int64_t a = i * grid.cols, d = a + grid.cols;
+        const int32_t label = edge_label(scores, a, d);
+        if (label == 0)
+            continue;
+        // Borders that run back and forth (rows need not ascend) end what they began.
+        const int64_t from = first_row(grid.points[a].row, grid.lattice);
+        const int64_t to = first_row(grid.points[d].row, grid.lattice);
+        const int32_t value = from <= to ? label : -label;
+        for (int64_t row = std::max(std::min(from, to), band.begin);
+             row < std::min(std::max(from, to), band.end); ++row)
+            changes.add(row, 0, value);
     }
+}
 
-    void choose(const VertexScores<R> &scores, const Corners &corners) {
-        number.clear();
-        for (auto &scores_at_corner : corner)
-            scores_at_corner.clear();
-        const R *at[3];
-        int32_t winner[3];
-        for (int k = 0; k < 3; ++k) {
-            at[k] = scores.of(corners.v[k]);
-            winner[k] = scores.best[corners.v[k]];
-        }
-        for (int32_t c = 0; c < scores.classes; ++c) {
-            bool beaten = false;
-            for (const int32_t w : winner)
-                beaten |= w != c && at[0][c] < at[0][w] && at[1][c] < at[1][w] && at[2][c] < at[2][w];
-            if (!beaten)
-                add(c, at);
-        }
-        value.resize(number.size());
-        change.resize(number.size());
-    }
-
-    // Sets every candidate's line along a row, from the weights at its first pixel.
-    void start_range(const Weights &w) {
-        R at[3], per_col[3];
-        for (int k = 0; k < 3; ++k) {
-            at[k] = static_cast<R>(w.at[k]);
-            per_col[k] = static_cast<R>(w.per_col[k]);
-        }
-        for (size_t k = 0; k < number.size(); ++k) {
-            const R s0 = corner[0][k], s1 = corner[1][k], s2 = corner[2][k];
-            value[k] = s0 * at[0] + s1 * at[1] + s2 * at[2];
-            change[k] = (s1 - s0) * per_col[1] + (s2 - s0) * per_col[2];
-        }
-    }
-
-    R line(size_t k, int64_t col) const { return value[k] + static_cast<R>(col) * change[k]; }
-
-    size_t winner_at(int64_t col) const {
-        size_t best = 0;
-        R most = line(0, col);
-        for (size_t k = 1; k < number.size(); ++k) {
-            const R other = line(k, col);
-            if (other > most) {
-                most = other;
-                best = k;
+template <class T, class L>
+void label_simple(const Grid &grid, const VertexScores<T> &scores, Range band, L *out) {
+    const int64_t w = grid.cols, width = grid.lattice.width;
+    RowChanges changes(band, 32);
+    Candidates<T> candidates(scores);
+    add_left_border(grid, scores, band, changes);
+    for (int64_t i = 0; i + 1 < grid.rows; ++i) {
+        const Range touched = grid.image_rows[i];
+        if (touched.end <= band.begin || touched.begin >= band.end)
+            continue;
+        for (int64_t j = 0; j + 1 < w; ++j) {
+            const int64_t a = i * w + j;
+            const int32_t best = scores.best(a);
+            if (best == scores.best(a + 1) && best == scores.best(a + w) &&
+                best == scores.best(a + w + 1))
+                continue;
+            for (int second = 0; second < 2; ++second) {
+                const Corners corners = grid.corners(i, j, second);
+                const int32_t first = scores.best(corners.v[0]);
+                if (first != scores.best(corners.v[1]) || first != scores.best(corners.v[2]))
+                    label_triangle(grid, scores, corners, band, candidates, changes, out);
             }
         }
-        return best;
     }
-
-    // First column after `col`, at most `end`, where some class draws level with `winner`, which wins
-    // at `col`. Rounding may put it one column off where two classes nearly tie.
-    int64_t next_change(size_t winner, int64_t col, int64_t end) const {
-        const R lead_value = line(winner, col);
-        R nearest = static_cast<R>(end - col);
-        for (size_t k = 0; k < number.size(); ++k) {
-            const R gain = change[k] - change[winner];
-            if (gain > 0)
-                nearest = std::min(nearest, (lead_value - line(k, col)) / gain);
-        }
-        return std::min(end, col + static_cast<int64_t>(std::ceil(std::max(nearest, R(1)))));
-    }
-};
-
-template <class L, class R> void fill_range(L *pixel, int64_t count, const Candidates<R> &candidates) {
-    const size_t last = candidates.winner_at(count - 1);
-    int64_t col = 0;
-    size_t winner = candidates.winner_at(0);
-    while (winner != last) {
-        const int64_t change = candidates.next_change(winner, col, count - 1);
-        std::fill(pixel + col, pixel + change, static_cast<L>(candidates.number[winner]));
-        if (change >= count - 1) {
-            col = count - 1;
-            break;
-        }
-        col = change;
-        winner = candidates.winner_at(col);
-    }
-    std::fill(pixel + col, pixel + count, static_cast<L>(candidates.number[last]));
+    for (int64_t row = band.begin; row < band.end; ++row)
+        changes.runs(row, width, [&](int64_t first, int64_t last, int32_t label) {
+            std::fill(out + row * width + first, out + row * width + last, static_cast<L>(label));
+        });
 }
 
-template <class L, class R>
-void label_band(const Grid &grid, const VertexScores<R> &scores, Range band, L *out) {
+template <class T, class L>
+void label_folded(const Grid &grid, const VertexScores<T> &scores, Range band, L *out) {
     const int64_t width = grid.lattice.width;
     if (!grid.covers) // 255 where labels are bytes, -1 where 255 is a class
-        std::fill(out + band.begin * width, out + band.end * width, sizeof(L) == 1 ? L(255) : L(-1));
-    Candidates<R> candidates;
+        std::fill(out + band.begin * width, out + band.end * width, static_cast<L>(sizeof(L) == 1 ? 255 : -1));
+    Candidates<T> candidates(scores);
     visit_triangles(grid, band, [&](int64_t i, int64_t j, int second) {
         const Corners corners = grid.corners(i, j, second);
-        const int32_t best = scores.best[corners.v[0]];
-        if (best == scores.best[corners.v[1]] && best == scores.best[corners.v[2]]) {
-            scan_triangle(grid, corners, band, [&](int64_t row, int64_t first, int64_t last) {
-                std::fill(out + row * width + first, out + row * width + last, static_cast<L>(best));
-            });
-            return;
-        }
-        candidates.choose(scores, corners);
         const Point p[3] = {grid.points[corners.v[0]], grid.points[corners.v[1]],
                             grid.points[corners.v[2]]};
+        const int32_t best = scores.best(corners.v[0]);
+        const bool constant = best == scores.best(corners.v[1]) && best == scores.best(corners.v[2]);
+        bool chosen = false;
         scan_triangle(grid, corners, band, [&](int64_t row, int64_t first, int64_t last) {
-            candidates.start_range(weights_at(p, row, first, grid.lattice.bits));
-            fill_range(out + row * width + first, last - first, candidates);
+            if (constant)
+                return std::fill(out + row * width + first, out + row * width + last,
+                                 static_cast<L>(best));
+            if (!chosen)
+                candidates.choose(corners, p, grid.lattice.bits);
+            chosen = true;
+            candidates.fill(row, first, last, out + row * width);
         });
     });
 }
@@ -174,16 +172,22 @@ void interpolate_argmax(const View &scores, const View &phi, const View &out, Di
     const int64_t height = out.shape[1], width = out.shape[2];
     with_float_type(scores.type, [&](auto tag) {
         using T = typename decltype(tag)::type;
-        using R = typename Compute<T>::type;
-        std::vector<VertexScores<R>> vertices(scores.shape[0]);
+        std::vector<VertexScores<T>> vertices(scores.shape[0]);
         parallel_for(scores.shape[0], threads,
-                     [&](int64_t n) { vertices[n] = gather_scores<T, R>(scores, n); });
+                     [&](int64_t n) { vertices[n] = VertexScores<T>(scores, n); });
+        const auto label = [&](const Grid &grid, int64_t n, Range band, auto *labels) {
+            labels += n * height * width;
+            if (grid.simple)
+                label_simple(grid, vertices[n], band, labels);
+            else
+                label_folded(grid, vertices[n], band, labels);
+        };
         for_each_band(phi, height, width, diagonal, threads,
                       [&](const Grid &grid, int64_t n, Range band) {
             if (out.type == DType::u8)
-                label_band(grid, vertices[n], band, out.as<uint8_t>() + n * height * width);
+                label(grid, n, band, out.as<uint8_t>());
             else
-                label_band(grid, vertices[n], band, out.as<int32_t>() + n * height * width);
+                label(grid, n, band, out.as<int32_t>());
         });
     });
 }

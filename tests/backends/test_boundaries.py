@@ -8,6 +8,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.ndimage import distance_transform_edt
+
+from adaseg_fast import backends
+
 from helpers import (
     CAMVID_TARGETS,
     FAST_BACKENDS,
@@ -18,11 +24,6 @@ from helpers import (
     uniform,
     with_layout,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.ndimage import distance_transform_edt
-
-from adaseg_fast import backends
 
 every_backend = pytest.mark.parametrize("backend", backends.available_backends())
 fast_backend = pytest.mark.parametrize("backend", FAST_BACKENDS)

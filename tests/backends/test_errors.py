@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import Array, uniform
 
 from adaseg_fast import backends
+
+from helpers import Array, uniform
 
 every_backend = pytest.mark.parametrize("backend", backends.available_backends())
 
@@ -56,9 +57,7 @@ def test_phi(name: str) -> None:
     call = WITH_PHI[name]
     with pytest.raises(ValueError, match=re.escape("phi has to be (N, 2, h, w), got (2, 3, 4)")):
         call(PHI[0])
-    with pytest.raises(
-        ValueError, match=re.escape("phi has to be (N, 2, h, w), got (1, 3, 3, 4)")
-    ):
+    with pytest.raises(ValueError, match=re.escape("phi has to be (N, 2, h, w), got (1, 3, 3, 4)")):
         call(np.zeros((1, 3, 3, 4)))
     with pytest.raises(TypeError, match="phi has to be floating point, got int64"):
         call(PHI.astype(np.int64))
@@ -120,9 +119,7 @@ def test_diagonal(name: str, diagonal: str) -> None:
 
 
 def test_image() -> None:
-    with pytest.raises(
-        ValueError, match=re.escape("image has to be (N, C, H, W), got (3, 5, 6)")
-    ):
+    with pytest.raises(ValueError, match=re.escape("image has to be (N, C, H, W), got (3, 5, 6)")):
         backends.sample(IMAGE[0], PHI)
     with pytest.raises(ValueError, match="image has to have at least one pixel"):
         backends.sample(IMAGE[:, :, :0], PHI)
@@ -189,7 +186,8 @@ def test_labels(call: Callable[[Array], Any]) -> None:
     "call", [backends.solve_sampling, lambda *args: backends.sampling_energy(PHI, *args)]
 )
 def test_targets(call: Callable[..., Any]) -> None:
-    with pytest.raises(ValueError, match=re.escape("targets has to be (N, 2, h, w), got (2, 3, 4)")):
+    message = "targets has to be (N, 2, h, w), got (2, 3, 4)"
+    with pytest.raises(ValueError, match=re.escape(message)):
         call(PHI[0])
     with pytest.raises(ValueError, match="targets has to be a grid of at least 2 x 2"):
         call(np.zeros((1, 2, 1, 4)))
@@ -253,7 +251,7 @@ def empty(*shape: int, dtype: Any = np.float64) -> Array:
             "weights has an unexpected shape",
         ),
         ("interpolate", (SCORES, PHI, empty(1, 2, 5, 6), 0, 1), "out has an unexpected dtype"),
-        ("interpolate", (SCORES[..., :3], PHI, empty(1, 2, 5, 6), 0, 1), "scores has an unexpect"),
+        ("interpolate", (SCORES[..., :3], PHI, empty(1, 2, 5, 6), 0, 1), "scores has an unex"),
         (
             "interpolate_backward",
             (empty(1, 1, 5, 6, dtype="f"), SCORES, PHI, None, None, 0, 1),

@@ -7,6 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+
+from adaseg_fast import backends
+from adaseg_fast.backends.checks import DIAGONALS as RULES
+
 from helpers import (
     DIAGONALS,
     FAST_BACKENDS,
@@ -21,10 +26,6 @@ from helpers import (
     uniform,
     with_layout,
 )
-from hypothesis import given
-
-from adaseg_fast import backends
-from adaseg_fast.backends.checks import DIAGONALS as RULES
 
 every_backend = pytest.mark.parametrize("backend", backends.available_backends())
 fast_backend = pytest.mark.parametrize("backend", FAST_BACKENDS)

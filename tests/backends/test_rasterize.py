@@ -8,6 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from matplotlib.tri import Triangulation
+
+from adaseg_fast import backends
+from adaseg_fast.backends.reference import snap
+
 from helpers import (
     DIAGONALS,
     FAST_BACKENDS,
@@ -23,11 +29,6 @@ from helpers import (
     grids,
     with_layout,
 )
-from hypothesis import example, given
-from matplotlib.tri import Triangulation
-
-from adaseg_fast import backends
-from adaseg_fast.backends.reference import snap
 
 every_backend = pytest.mark.parametrize("backend", backends.available_backends())
 fast_backend = pytest.mark.parametrize("backend", FAST_BACKENDS)
@@ -147,7 +148,8 @@ def test_uncovered_pixels(backend: str, dtype: Any) -> None:
 def test_coordinates_outside_are_clamped(backend: str) -> None:
     with backends.use_backend(backend):
         for found, expected in zip(
-            backends.rasterize(SQUARE * 7 - 3, (6, 9)), backends.rasterize(SQUARE, (6, 9)),
+            backends.rasterize(SQUARE * 7 - 3, (6, 9)),
+            backends.rasterize(SQUARE, (6, 9)),
             strict=True,
         ):
             assert_same(found, expected)
@@ -260,9 +262,8 @@ def test_diagonals_are_delaunay_in_rational_arithmetic(backend: str, case: Case)
     with backends.use_backend(backend):
         found = backends.triangles(case.phi, case.size)[0]
     _, _, h, w = case.phi.shape
-    points = [
-        tuple(Fraction(int(x)) for x in point) for point in snap(case.phi[0], *case.size).reshape(2, -1).T
-    ]
+    lattice = snap(case.phi[0], *case.size).reshape(2, -1).T
+    points = [tuple(Fraction(int(x)) for x in point) for point in lattice]
     for k in range((h - 1) * (w - 1)):
         i, j = divmod(k, w - 1)
         numbers = (i * w + j, i * w + j + 1, (i + 1) * w + j + 1, (i + 1) * w + j)

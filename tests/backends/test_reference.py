@@ -7,11 +7,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from helpers import GRID_KINDS, Array, grids
 
 from adaseg_fast import backends
 from adaseg_fast.backends import reference
 from adaseg_fast.backends.reference import Triangle, lattice_bits, round_even, snap
+
+from helpers import GRID_KINDS, Array, grids
 
 Pair = tuple[Fraction, Fraction]
 

@@ -7,6 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+
+from adaseg_fast import backends
+
 from helpers import (
     FAST_BACKENDS,
     LAYOUTS,
@@ -19,9 +23,6 @@ from helpers import (
     uniform,
     with_layout,
 )
-from hypothesis import given
-
-from adaseg_fast import backends
 
 every_backend = pytest.mark.parametrize("backend", backends.available_backends())
 fast_backend = pytest.mark.parametrize("backend", FAST_BACKENDS)

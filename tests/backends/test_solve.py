@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import LAYOUTS, Array, assert_close, assert_same, cover, uniform, with_layout
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
@@ -15,6 +14,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.linalg import spsolve
 
 from adaseg_fast.backends import sampling_energy, solve_sampling
+
+from helpers import LAYOUTS, Array, assert_close, assert_same, cover, uniform, with_layout
 
 every_lam = pytest.mark.parametrize("lam", [0.0, 0.1, 1.0, 30.0])
 every_shape = pytest.mark.parametrize("shape", [(2, 2), (2, 5), (4, 2), (3, 3), (8, 8), (5, 9)])
@@ -35,7 +36,7 @@ def slow_energy(phi: Array, targets: Array, lam: float) -> float:
     """Eq. (2) as it stands in the paper, one vertex and one pair after the other."""
     _, h, w = phi.shape
     data = sum(((phi[:, i, j] - targets[:, i, j]) ** 2).sum() for i, j in np.ndindex(h, w))
-    pull = sum(((phi[:, *p] - phi[:, *q]) ** 2).sum() for p, q in neighbours(h, w))
+    pull = sum(((phi[:, i, j] - phi[:, k, m]) ** 2).sum() for (i, j), (k, m) in neighbours(h, w))
     return float(data + lam * pull)
 
 
@@ -89,7 +90,7 @@ def test_one_free_row() -> None:
 
 def test_energy_by_hand() -> None:
     phi = uniform(2, 3)[None]
-    targets = phi + [[[[0.5]], [[0.25]]]]
+    targets = phi + np.array([0.5, 0.25])[:, None, None]
     # Six vertices off by (1/2, 1/4); rows: 3 pairs apart by 1; columns: 4 pairs apart by 1/2.
     assert sampling_energy(phi, targets, 2.0).tolist() == [6 * (0.25 + 0.0625) + 2 * (3 + 4 * 0.25)]
     assert sampling_energy(phi, phi, 0.0).tolist() == [0.0]
@@ -124,9 +125,7 @@ def test_energy_is_eq_2(shape: tuple[int, int], lam: float) -> None:
 
 
 @every_lam
-@given(
-    shape=st.tuples(st.integers(2, 9), st.integers(2, 9)), seed=st.integers(0, 2**16)
-)
+@given(shape=st.tuples(st.integers(2, 9), st.integers(2, 9)), seed=st.integers(0, 2**16))
 def test_solution_covers_and_stays_inside(lam: float, shape: tuple[int, int], seed: int) -> None:
     targets = np.random.default_rng(seed).choice([0.0, 0.5, 1.0], (2, 2, *shape))
     for dtype in (np.float64, np.float32, np.float16):

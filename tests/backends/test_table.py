@@ -5,16 +5,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import uniform
 
 import adaseg_fast
 from adaseg_fast import backends
 from adaseg_fast.backends import table
+
+from helpers import uniform
 
 # A process in which the compiled kernels cannot be loaded.
 WITHOUT_NATIVE = """
@@ -28,14 +28,18 @@ assert "native" not in adaseg_fast.available_backends(), adaseg_fast.available_b
 
 
 @pytest.fixture(autouse=True)
-def nothing_chosen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Each test starts as a fresh process does, and leaves no choice behind."""
-    monkeypatch.setattr(table, "_chosen", None)
-    yield
+def choice_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "_chosen", table._chosen)
 
 
 @pytest.fixture
-def native_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+def nothing_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a fresh process."""
+    monkeypatch.setattr(table, "_chosen", None)
+
+
+@pytest.fixture
+def native_hidden(monkeypatch: pytest.MonkeyPatch, nothing_chosen: None) -> None:
     monkeypatch.setitem(sys.modules, "adaseg_fast._native", None)
     monkeypatch.delitem(sys.modules, "adaseg_fast.backends.native", raising=False)
 
@@ -45,7 +49,7 @@ def test_reference_is_always_there() -> None:
     assert set(backends.available_backends()) <= set(table.BACKENDS)
 
 
-def test_the_fastest_is_the_default() -> None:
+def test_the_fastest_is_the_default(nothing_chosen: None) -> None:
     if "native" not in backends.available_backends():
         pytest.skip("the native module is not built")
     assert backends.available_backends()[0] == backends.get_backend() == "native"

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers import assert_close, assert_same, patchwork
 from torch import Tensor
-from torch_helpers import LAYOUTS, every_backend, in_threads, with_layout
 
 from adaseg_fast import backends, ops
+
+from helpers import assert_close, assert_same, patchwork
+from torch_helpers import LAYOUTS, every_backend, in_threads, with_layout
 
 LABEL_TYPES = (
     *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
@@ -26,7 +27,9 @@ def label_maps(size: tuple[int, int] = (21, 17)) -> Tensor:
     return torch.from_numpy(np.stack([patchwork(rng, size) for _ in range(3)]))
 
 
-def random_tensor(seed: int = 0, shape: tuple[int, int] = (4, 5), dtype: Any = torch.float64) -> Tensor:
+def random_tensor(
+    seed: int = 0, shape: tuple[int, int] = (4, 5), dtype: Any = torch.float64
+) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(3, 2, *shape, generator=generator, dtype=torch.float64).to(dtype)
 

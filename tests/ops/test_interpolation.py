@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers import DIAGONALS, assert_close, assert_same, count_flips, grids
 from torch import Tensor
-from torch_helpers import LAYOUTS, every_backend, in_threads, with_layout
 
 from adaseg_fast import backends, ops
+
+from helpers import DIAGONALS, FAST_BACKENDS, assert_close, assert_same, count_flips, grids
+from torch_helpers import LAYOUTS, every_backend, in_threads, with_layout
 
 FLOATS = (torch.float64, torch.float32, torch.float16)
 SIZE = (19, 14)
@@ -60,7 +61,8 @@ def test_same_as_numpy(backend: str, dtype: Any, diagonal: str) -> None:
 @pytest.mark.parametrize("dtype", [*FLOATS, torch.bfloat16])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layouts(backend: str, layout: str, dtype: Any) -> None:
-    phi, scores = with_layout(grid(dtype=dtype), layout), with_layout(random_scores(dtype=dtype), layout)
+    phi = with_layout(grid(dtype=dtype), layout)
+    scores = with_layout(random_scores(dtype=dtype), layout)
     wide_phi, wide = phi.float().numpy(), scores.double().numpy()
     if dtype == torch.float64:
         wide_phi = phi.numpy()
@@ -115,7 +117,7 @@ def test_faces_and_weights_serve_for_interpolation(backend: str, dtype: Any) -> 
 # --- Gradients ------------------------------------------------------------------------------------
 
 
-@every_backend
+@pytest.mark.parametrize("backend", FAST_BACKENDS)
 def test_gradcheck(backend: str) -> None:
     scores = random_scores(2)[:2].requires_grad_()
     free = torch.from_numpy(grids("moved", (4, 5), SIZE, items=2, seed=3)).requires_grad_()

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers import assert_close, assert_same, cover, grids, uniform
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import interpolate as torch_interpolate
-from torch_helpers import LAYOUTS, every_backend, in_threads, with_layout
 
 from adaseg_fast import backends, ops
+
+from helpers import assert_close, assert_same, cover, grids, uniform
+from torch_helpers import LAYOUTS, every_backend, in_threads, with_layout
 
 FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 INTEGERS = (
@@ -178,8 +179,8 @@ def test_resize_is_bilinear_with_aligned_corners(
     expected = torch_interpolate(phi, after, mode="bilinear", align_corners=True)
     resized = ops.resize_sampling_tensor(phi, after)
     assert_close(resized.numpy(), expected.numpy())
-    for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
-        assert torch.equal(resized[..., *corner], phi[..., *corner])
+    ends = [0, -1]
+    assert torch.equal(resized[:, :, ends][..., ends], phi[:, :, ends][..., ends])
 
 
 @given(before=sizes, after=sizes)

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole graphs: torch.compile, with dynamic shapes too, and torch.export."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from torch import Tensor
+from torch._dynamo.testing import CompileCounterWithBackend
+
+from adaseg_fast import ops
+
+from helpers import grids
+
+
+@pytest.fixture(autouse=True)
+def fresh_compiler() -> Iterator[None]:
+    torch._dynamo.reset()
+    yield
+    torch._dynamo.reset()
+
+
+def inputs(
+    items: int = 2, size: tuple[int, int] = (9, 11), shape: tuple[int, int] = (3, 4)
+) -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randint(0, 256, (items, 3, *size), generator=generator, dtype=torch.uint8)
+    scores = torch.randn(items, 5, *shape, generator=generator)
+    return image, scores, torch.from_numpy(grids("moved", shape, size, items=items)).float()
+
+
+def inference(image: Tensor, scores: Tensor, phi: Tensor) -> tuple[Tensor, ...]:
+    """Every operation that a picture passes through."""
+    size = image.shape[2:]
+    fine = ops.resize_sampling_tensor(ops.project_to_cover(phi), (7, 6))
+    small = ops.sample(image, fine, mean=[1, 2, 3], std=[4, 5, 6])
+    labels = ops.interpolate_argmax(scores, phi, size)
+    faces, weights = ops.rasterize(phi, size)
+    return small, labels, faces, weights, ops.triangles(phi, size), ops.boundary_mask(labels)
+
+
+def training(image: Tensor, scores: Tensor, phi: Tensor) -> Tensor:
+    """Every operation that a loss may be made of."""
+    covering = ops.project_to_cover(phi)
+    uniform = ops.uniform_sampling_tensor(phi.shape[2:], batch_size=phi.shape[0])
+    targets = ops.nearest_boundary(image[:, 0] // 64, phi.shape[2:])
+    targets = ops.solve_sampling(targets + 0.1 * (uniform - covering))
+    values = ops.sample(ops.interpolate(scores, covering, image.shape[2:]), covering)
+    return ops.sampling_energy(covering, targets, 0.5).sum() + values.square().sum()
+
+
+def trained(
+    function: Callable[..., Tensor], image: Tensor, scores: Tensor, phi: Tensor
+) -> list[Tensor]:
+    """The loss and its gradients."""
+    leaves = [scores.clone().requires_grad_(), phi.clone().requires_grad_()]
+    loss = function(image, *leaves)
+    loss.backward()
+    return [loss.detach(), *(leaf.grad for leaf in leaves)]
+
+
+def test_inference_in_one_graph() -> None:
+    compiled = torch.compile(inference, fullgraph=True, backend="aot_eager")
+    arguments = inputs()
+    for one, other in zip(compiled(*arguments), inference(*arguments), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_training_in_one_graph() -> None:
+    compiled = torch.compile(training, fullgraph=True, backend="aot_eager")
+    arguments = inputs()
+    for one, other in zip(
+        trained(compiled, *arguments), trained(training, *arguments), strict=True
+    ):
+        torch.testing.assert_close(one, other)
+
+
+def test_inductor() -> None:
+    """No kernel but ours is in the graph, so that no compiler is needed."""
+
+    def label(image: Tensor, scores: Tensor, phi: Tensor) -> tuple[Tensor, Tensor]:
+        return ops.sample(image, phi), ops.interpolate_argmax(scores, phi, image.shape[2:])
+
+    arguments = inputs()
+    compiled = torch.compile(label, fullgraph=True, backend="inductor")
+    for one, other in zip(compiled(*arguments), label(*arguments), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_dynamic_shapes_are_compiled_once() -> None:
+    counter = CompileCounterWithBackend("aot_eager")
+    compiled = torch.compile(inference, fullgraph=True, dynamic=True, backend=counter)
+    # Equal sizes would become one symbol, and with it be taken for phi's two coordinates.
+    for items, size, shape in (4, (19, 11), (8, 9)), (5, (20, 13), (10, 12)), (7, (8, 30), (12, 5)):
+        arguments = inputs(items, size, shape)
+        for one, other in zip(compiled(*arguments), inference(*arguments), strict=True):
+            assert torch.equal(one, other)
+    assert counter.frame_count == 1
+
+
+def test_dynamic_shapes_in_training() -> None:
+    def loss(image: Tensor, scores: Tensor, phi: Tensor) -> Tensor:
+        values = ops.interpolate(scores, phi, image.shape[2:])
+        return (ops.sample(values, ops.solve_sampling(phi)) - scores).square().sum()
+
+    counter = CompileCounterWithBackend("aot_eager")
+    compiled = torch.compile(loss, fullgraph=True, dynamic=True, backend=counter)
+    for items, size, shape in (4, (19, 11), (8, 9)), (7, (20, 13), (10, 6)):
+        arguments = inputs(items, size, shape)
+        for one, other in zip(
+            trained(compiled, *arguments), trained(loss, *arguments), strict=True
+        ):
+            torch.testing.assert_close(one, other)
+    assert counter.frame_count == 1
+
+
+def test_errors_are_those_of_eager_mode() -> None:
+    compiled = torch.compile(ops.interpolate, backend="aot_eager")
+    _, scores, phi = inputs()
+    with pytest.raises(Exception, match="scores has to be"):
+        compiled(scores[:, :, :2], phi, (9, 11))
+
+
+class Inference(torch.nn.Module):
+    def forward(self, image: Tensor, scores: Tensor, phi: Tensor) -> tuple[Tensor, ...]:
+        return inference(image, scores, phi)
+
+
+@pytest.mark.parametrize("dynamic", [False, True], ids=["static", "dynamic"])
+def test_export(dynamic: bool) -> None:
+    batch = torch.export.Dim("batch", min=2, max=64)
+    rows = torch.export.Dim("rows", min=2, max=4096)
+    cols = torch.export.Dim("cols", min=2, max=4096)
+    shapes = ({0: batch, 2: rows, 3: cols}, {0: batch}, {0: batch}) if dynamic else None
+    program = torch.export.export(Inference(), inputs(), dynamic_shapes=shapes)
+    names = {str(node.target) for node in program.graph.nodes if node.op == "call_function"}
+    assert {"adaseg.sample.default", "adaseg.interpolate_argmax.default"} <= names
+    for arguments in (inputs(), inputs(5, (30, 17))) if dynamic else (inputs(),):
+        found = program.module()(*arguments)
+        for one, other in zip(found, inference(*arguments), strict=True):
+            assert torch.equal(one, other)

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A child forked from a process that ran kernels on threads: it must neither hang nor err.
+
+OpenMP's threads do not survive a fork, and a region in the child waits for them for ever. Each test
+runs in a process of its own, which is given up on after a while.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SECONDS = 100
+
+COMMON = """
+import numpy as np
+from adaseg_fast import backends
+
+def work(threads):
+    rng = np.random.default_rng(0)
+    phi = rng.random((3, 2, 6, 5))
+    scores = rng.normal(size=(3, 4, 6, 5))
+    image = rng.integers(0, 256, (3, 40, 30, 30), np.uint8)
+    labels = rng.integers(0, 3, (3, 300, 300), np.uint8)
+    to_scores, to_phi = np.empty_like(scores), np.empty_like(phi)
+    grad = rng.normal(size=(3, 4, 90, 80))
+    backends.kernels().interpolate_backward(grad, scores, phi, to_scores, to_phi, 0, threads)
+    return [
+        to_scores,
+        to_phi,
+        backends.sample(image, phi, threads=threads),
+        backends.triangles(phi, (90, 80), threads=threads),
+        *backends.rasterize(phi, (90, 80), threads=threads),
+        backends.interpolate(scores, phi, (90, 80), threads=threads),
+        backends.interpolate_argmax(scores, phi, (90, 80), threads=threads),
+        backends.boundary_mask(labels, threads=threads),
+        backends.nearest_boundary(labels, (4, 4), threads=threads),
+    ]
+
+def same(results, expected):
+    return all(a.tobytes() == b.tobytes() for a, b in zip(results, expected, strict=True))
+"""
+
+FORK = """
+import multiprocessing
+
+def child(queue, expected):
+    queue.put(same(work(2), expected) and same(work(1), expected))
+
+expected = work(2)
+context = multiprocessing.get_context("fork")
+queue = context.Queue()
+children = [context.Process(target=child, args=(queue, expected)) for _ in range(2)]
+for process in children:
+    process.start()
+for process in children:
+    process.join()
+print([queue.get() for _ in children], same(work(2), expected))
+"""
+
+LOADER = """
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from adaseg_fast import ops
+
+class Sampled(Dataset):
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, index):
+        generator = torch.Generator().manual_seed(index)
+        labels = torch.randint(0, 3, (1, 300, 300), generator=generator, dtype=torch.uint8)
+        phi = ops.solve_sampling(ops.nearest_boundary(labels, (8, 8)))
+        labels = ops.sample(labels[:, None], phi)
+        return ops.interpolate_argmax(torch.rand(1, 5, 8, 8, generator=generator), phi, (90, 80))
+
+if __name__ == "__main__":
+    torch.set_num_threads(2)
+    expected = torch.stack([Sampled()[k] for k in range(6)])
+    work(2)
+    found = torch.cat(list(DataLoader(Sampled(), num_workers=2, multiprocessing_context="fork")))
+    print(torch.equal(found, expected))
+"""
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+
+
+def run(code: str, folder: Path) -> str:
+    script = folder / "script.py"
+    script.write_text(COMMON + code)
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=folder, capture_output=True, text=True, timeout=SECONDS
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_forked_processes(tmp_path: Path) -> None:
+    assert run(FORK, tmp_path) == "[True, True] True"
+
+
+def test_workers_of_a_data_loader(tmp_path: Path) -> None:
+    assert run(LOADER, tmp_path) == "True"
