@@ -8,13 +8,14 @@ runs in a process of its own, which is given up on after a while.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-SECONDS = 100
+SECONDS = 60
 
 COMMON = """
 import numpy as np
@@ -93,11 +94,21 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system doe
 def run(code: str, folder: Path) -> str:
     script = folder / "script.py"
     script.write_text(COMMON + code)
-    done = subprocess.run(
-        [sys.executable, str(script)], cwd=folder, capture_output=True, text=True, timeout=SECONDS
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    with subprocess.Popen(
+        [sys.executable, str(script)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # children that hang outlive their parent
+            pytest.fail(f"no end after {SECONDS} s")
+    assert process.returncode == 0, errors
+    return output.strip()
 
 
 def test_forked_processes(tmp_path: Path) -> None:

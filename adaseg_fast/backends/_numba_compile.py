@@ -40,5 +40,5 @@ def kernel(function: Function) -> Function:
 
 def inlined(function: Function) -> Function:
     """A function called by kernels only."""
-    compiled: Function = njit(nogil=True, error_model="numpy")(function)
+    compiled: Function = njit(nogil=True, error_model="numpy", forceinline=True)(function)
     return compiled

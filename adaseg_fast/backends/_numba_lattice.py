@@ -34,6 +34,7 @@ class Grid(NamedTuple):
         lattice: that of the image.
         points: (h * w, 2) int64, the vertices on the lattice.
         main: (h - 1, w - 1) bool, whether a cell is split from its upper left corner.
+        upright: (h - 1, w - 1) bool, whether both triangles of a cell have a positive area.
         touched: (h - 1, 2) int64, image rows [begin, end) that a row of cells may reach.
         covers: eq. (3) holds: no pixel is left without a triangle.
         folded: some triangle is turned over: pixels may have several.
@@ -42,6 +43,7 @@ class Grid(NamedTuple):
     lattice: Lattice
     points: NDArray[np.int64]
     main: NDArray[np.bool_]
+    upright: NDArray[np.bool_]
     touched: NDArray[np.int64]
     covers: bool
     folded: bool
@@ -171,6 +173,7 @@ def make_grid(
             points[i * w + j, 0] = _snap(phi[0, i, j], bottom)
             points[i * w + j, 1] = _snap(phi[1, i, j], right)
     main = np.empty((h - 1, w - 1), np.bool_)
+    upright = np.empty((h - 1, w - 1), np.bool_)
     touched = np.empty((h - 1, 2), np.int64)
     folded = False
     for i in range(h - 1):
@@ -183,12 +186,12 @@ def make_grid(
             a, b = point(points, upper + j), point(points, upper + j + 1)
             c, d = point(points, lower + j + 1), point(points, lower + j)
             main[i, j] = _takes_main(rule, a, b, c, d)
-            for second in range(2):
-                v = corners(main[i, j], second, i, j, w)
-                if area2(point(points, v[0]), point(points, v[1]), point(points, v[2])) < 0:
-                    folded = True
+            first = area2(a, b, c) if main[i, j] else area2(a, b, d)
+            second = area2(a, c, d) if main[i, j] else area2(b, c, d)
+            upright[i, j] = first > 0 and second > 0
+            folded |= first < 0 or second < 0
     covers = _holds_covering(points, h, w, bottom, right)
-    return Grid(lattice, points, main, touched, covers, folded)
+    return Grid(lattice, points, main, upright, touched, covers, folded)
 
 
 @kernel

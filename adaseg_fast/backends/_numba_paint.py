@@ -3,226 +3,147 @@
 
 Scores are affine in a triangle, so a class that stays below another one, or below the mean of
 others, at all three corners is out. Along a row each class that is left is a line, computed as in
-interpolation: short runs compare the lines pixel by pixel, long ones go from crossing to crossing.
-Ties go to the lowest class.
+interpolation, and the lines are compared at every pixel. Ties go to the lowest class.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adaseg_fast.backends._numba_compile import inlined
-from adaseg_fast.backends._numba_lattice import Grid, area2, point
+from adaseg_fast.backends._numba_lanes import LANES, write_winners
+from adaseg_fast.backends._numba_lattice import Point, area2
 from adaseg_fast.backends._numba_scan import weight_steps, weights_at
-
-LANES = 16  # pixels compared at once
-LONG = 96  # pixels from which on looking for crossings pays
-
-
-class Workspace(NamedTuple):
-    """The classes that may win in the triangle in hand, ascending, and room for their comparison.
-
-    Attributes:
-        number: (C,) int32, their numbers.
-        corner: (3, C), scores at the corners.
-        value: (C,), score at the first pixel of the run in hand.
-        change: (C,), from a pixel to its right neighbour.
-        keeps: (C,) bool, whether a class is left.
-        ahead: (LANES,), best score at each pixel in hand.
-        winner: (LANES,) int32, its class.
-        steps: (LONG,), 0, 1, 2 ... in the type of the scores.
-    """
-
-    number: NDArray[np.int32]
-    corner: NDArray[Any]
-    value: NDArray[Any]
-    change: NDArray[Any]
-    keeps: NDArray[np.bool_]
-    ahead: NDArray[Any]
-    winner: NDArray[np.int32]
-    steps: NDArray[Any]
 
 
 @inlined
-def make_workspace(scores: NDArray[Any]) -> Workspace:
+def make_room(scores: NDArray[Any], labels: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """For the classes that may win in the triangle in hand, ascending; for all of them at most.
+
+    Returns:
+        Their numbers, (C,) int32; their scores at the corners, (C, 3); their lines along the run
+        in hand, (2, C), score at the first pixel and change from a pixel to its right neighbour;
+        the labels of a few pixels, (LANES,).
+    """
     classes = scores.shape[1]
-    steps = np.empty(LONG + LANES, scores.dtype)
-    for k in range(len(steps)):
-        steps[k] = k
-    return Workspace(
+    return (
         np.empty(classes, np.int32),
-        np.empty((3, classes), scores.dtype),
-        np.empty(classes, scores.dtype),
-        np.empty(classes, scores.dtype),
-        np.empty(classes, np.bool_),
-        np.empty(LANES, scores.dtype),
-        np.empty(LANES, np.int32),
-        steps,
+        np.empty((classes, 3), scores.dtype),
+        np.empty((2, classes), scores.dtype),
+        np.empty(LANES, labels.dtype),
     )
 
 
 @inlined
-def _drop(
-    winner: int,
-    at_a: NDArray[Any],
-    at_b: NDArray[Any],
-    at_c: NDArray[Any],
-    keeps: NDArray[np.bool_],
-) -> None:
-    """Leave out the classes that never get past ``winner``."""
-    a, b, c = at_a[winner], at_b[winner], at_c[winner]
-    for k in range(winner):
-        keeps[k] &= not ((at_a[k] < a) & (at_b[k] < b) & (at_c[k] < c))
-    for k in range(winner + 1, len(keeps)):
-        keeps[k] &= not ((at_a[k] <= a) & (at_b[k] <= b) & (at_c[k] <= c))
+def _never_passes(k: int, x: Any, y: Any, z: Any, winner: int, u: Any, v: Any, w: Any) -> bool:
+    """Whether class k with the corner scores x, y, z is nowhere chosen, ``winner`` has u, v, w."""
+    lead = max(max(x - u, y - v), z - w)
+    return (lead < 0) | ((lead <= 0) & (k > winner))
 
 
 @inlined
-def _choose(
-    scores: NDArray[Any], best: NDArray[np.int32], a: int, b: int, c: int, work: Workspace
+def choose(
+    scores: NDArray[Any],
+    best: NDArray[np.int32],
+    a: int,
+    b: int,
+    c: int,
+    number: NDArray[np.int32],
+    corner: NDArray[Any],
 ) -> int:
     """Fill in the classes that may win somewhere in the triangle, and count them."""
-    at_a, at_b, at_c, keeps = scores[a], scores[b], scores[c], work.keeps
-    u, v, w = best[a], best[b], best[c]
+    p, q, s = best[a], best[b], best[c]
+    pa, pb, pc = scores[a, p], scores[b, p], scores[c, p]
+    qa, qb, qc = scores[a, q], scores[b, q], scores[c, q]
+    sa, sb, sc = scores[a, s], scores[b, s], scores[c, s]
     # Were a class below the mean of the three winners everywhere, one of them would be ahead of it.
-    three = work.steps[3]
-    sum_a, sum_b = at_a[u] + at_a[v] + at_a[w], at_b[u] + at_b[v] + at_b[w]
-    sum_c = at_c[u] + at_c[v] + at_c[w]
-    for k in range(len(keeps)):
-        below = (three * at_a[k] < sum_a) & (three * at_b[k] < sum_b) & (three * at_c[k] < sum_c)
-        keeps[k] = not below
-    _drop(u, at_a, at_b, at_c, keeps)
-    if v != u:
-        _drop(v, at_a, at_b, at_c, keeps)
-    if w != u and w != v:
-        _drop(w, at_a, at_b, at_c, keeps)
+    three = scores.dtype.type(3)
+    sum_a, sum_b, sum_c = pa + qa + sa, pb + qb + sb, pc + qc + sc
     count = 0
-    for k in range(len(keeps)):
-        if keeps[k]:
-            work.number[count] = k
-            work.corner[0, count], work.corner[1, count] = at_a[k], at_b[k]
-            work.corner[2, count] = at_c[k]
-            count += 1
+    for k in range(scores.shape[1]):
+        x, y, z = scores[a, k], scores[b, k], scores[c, k]
+        out = max(max(three * x - sum_a, three * y - sum_b), three * z - sum_c) < 0
+        out |= _never_passes(k, x, y, z, p, pa, pb, pc)
+        out |= _never_passes(k, x, y, z, q, qa, qb, qc)
+        out |= _never_passes(k, x, y, z, s, sa, sb, sc)
+        number[count] = k
+        corner[count, 0], corner[count, 1], corner[count, 2] = x, y, z
+        count += not out
     return count
 
 
 @inlined
-def _line(work: Workspace, k: int, col: int) -> Any:
-    return work.value[k] + work.steps.dtype.type(col) * work.change[k]
-
-
-@inlined
-def _winner_at(work: Workspace, count: int, col: int) -> int:
-    winner, most = 0, _line(work, 0, col)
-    for k in range(1, count):
-        other = _line(work, k, col)
-        if other > most:
-            winner, most = k, other
-    return winner
-
-
-@inlined
-def _next_change(work: Workspace, count: int, winner: int, col: int, end: int) -> int:
-    """First column after ``col``, at most ``end``, where a class draws level with the winner there.
-
-    Rounding may put it one column off where two classes nearly tie.
-    """
-    lead = _line(work, winner, col)
-    nearest = work.steps.dtype.type(end - col)
-    for k in range(count):
-        gain = work.change[k] - work.change[winner]
-        if gain > 0:
-            wait = (lead - _line(work, k, col)) / gain
-            if wait < nearest:
-                nearest = wait
-    return min(end, col + max(1, int(np.ceil(nearest))))
-
-
-@inlined
-def _paint_by_crossings(work: Workspace, count: int, line: NDArray[Any]) -> None:
-    """The winner's score is convex along the row: the same winner at both ends wins in between."""
-    col, end = 0, len(line) - 1
-    winner, last = _winner_at(work, count, 0), _winner_at(work, count, end)
-    while winner != last and col < end:
-        change = _next_change(work, count, winner, col, end)
-        line[col:change] = work.number[winner]
-        col = change
-        winner = _winner_at(work, count, col)
-    line[col:] = work.number[last]
-
-
-@inlined
-def _paint_two(work: Workspace, line: NDArray[Any]) -> None:
-    kind = work.steps.dtype.type
-    low, high = line.dtype.type(work.number[0]), line.dtype.type(work.number[1])
-    value0, change0 = work.value[0], work.change[0]
-    value1, change1 = work.value[1], work.change[1]
-    for col in range(len(line)):
+def _paint_two(
+    number: NDArray[np.int32],
+    line: NDArray[Any],
+    row: int,
+    first: int,
+    last: int,
+    out: NDArray[Any],
+) -> None:
+    kind, label = line.dtype.type, out.dtype.type
+    low, high = label(number[0]), label(number[1])
+    value0, value1, change0, change1 = line[0, 0], line[0, 1], line[1, 0], line[1, 1]
+    for col in range(last - first):
         step = kind(np.int32(col))
-        line[col] = high if value1 + step * change1 > value0 + step * change0 else low
+        ahead = value1 + step * change1 > value0 + step * change0
+        out[row, np.uint64(first) + np.uint64(col)] = high if ahead else low
 
 
 @inlined
-def _paint_by_pixels(work: Workspace, count: int, line: NDArray[Any]) -> None:
-    ahead, winner = work.ahead, work.winner
-    for begin in range(0, len(line), LANES):
-        steps = work.steps[begin : begin + LANES]
-        value, change, number = work.value[0], work.change[0], work.number[0]
-        for lane in range(LANES):
-            ahead[lane], winner[lane] = value + steps[lane] * change, number
-        for k in range(1, count):
-            value, change, number = work.value[k], work.change[k], work.number[k]
-            for lane in range(LANES):
-                other = value + steps[lane] * change
-                better = other > ahead[lane]
-                ahead[lane] = other if better else ahead[lane]
-                winner[lane] = number if better else winner[lane]
-        part = line[begin : begin + LANES]
-        for lane in range(len(part)):
-            part[lane] = winner[lane]
+def _paint_many(
+    count: int,
+    number: NDArray[np.int32],
+    line: NDArray[Any],
+    winner: NDArray[Any],
+    row: int,
+    first: int,
+    last: int,
+    out: NDArray[Any],
+) -> None:
+    for begin in range(first, last, LANES):
+        at = line.dtype.type(np.int32(begin - first))
+        write_winners(line, number, count, at, winner)
+        for col in range(begin, min(begin + LANES, last)):
+            out[row, np.uint64(col)] = winner[np.uint64(col - begin)]
 
 
 @inlined
 def paint_triangle(
-    grid: Grid,
-    scores: NDArray[Any],
-    best: NDArray[np.int32],
-    triangle: tuple[int, int, int],
+    p: Point,
+    q: Point,
+    s: Point,
+    bits: int,
     begin: int,
+    end: int,
     shares: NDArray[np.int32],
-    work: Workspace,
+    count: int,
+    number: NDArray[np.int32],
+    corner: NDArray[Any],
+    line: NDArray[Any],
+    winner: NDArray[Any],
     out: NDArray[Any],
 ) -> None:
-    """Write the labels of a triangle's ``shares`` to ``out``, the image rows from ``begin`` on."""
-    a, b, c = triangle
-    count = _choose(scores, best, a, b, c, work)
-    p, q, s = point(grid.points, a), point(grid.points, b), point(grid.points, c)
-    scale, bits = 1.0 / float(area2(p, q, s)), grid.lattice.bits
-    kind = work.steps.dtype.type
-    _, step_b, step_c = weight_steps(p, q, s, bits, scale)
-    by_b, by_c = kind(step_b), kind(step_c)
-    at_a, at_b, at_c = work.corner[0], work.corner[1], work.corner[2]
+    """Write the labels of a triangle's ``shares`` of the image rows [begin, end)."""
+    scale, kind = 1.0 / float(area2(p, q, s)), corner.dtype.type
+    _, step_q, step_s = weight_steps(p, q, s, bits, scale)
+    by_q, by_s = kind(step_q), kind(step_s)
     for k in range(count):
+        x, y, z = corner[k, 0], corner[k, 1], corner[k, 2]
         # The weights' changes add up to zero: differences keep a constant constant.
-        work.change[k] = (at_b[k] - at_a[k]) * by_b + (at_c[k] - at_a[k]) * by_c
-    for row in range(len(shares)):
-        first, last = shares[row]
+        line[1, k] = (y - x) * by_q + (z - x) * by_s
+    for row in range(begin, end):
+        first, last = shares[row - begin, 0], shares[row - begin, 1]
         if first >= last:
             continue
-        line = out[row, first:last]
-        if count == 1:
-            line[:] = work.number[0]
-            continue
-        weights = weights_at(p, q, s, begin + row, first, bits, scale)
-        of_a, of_b, of_c = kind(weights[0]), kind(weights[1]), kind(weights[2])
+        weights = weights_at(p, q, s, row, first, bits, scale)
+        of_p, of_q, of_s = kind(weights[0]), kind(weights[1]), kind(weights[2])
         for k in range(count):
-            work.value[k] = at_a[k] * of_a + at_b[k] * of_b + at_c[k] * of_c
+            line[0, k] = corner[k, 0] * of_p + corner[k, 1] * of_q + corner[k, 2] * of_s
         if count == 2:
-            _paint_two(work, line)
-        elif last - first < LONG:
-            _paint_by_pixels(work, count, line)
+            _paint_two(number, line, row, first, last, out)
         else:
-            _paint_by_crossings(work, count, line)
+            _paint_many(count, number, line, winner, row, first, last, out)

@@ -8,7 +8,7 @@ edge, and a triangle's share of a row is a half-open range between two of its ed
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,16 +25,6 @@ class Edge(NamedTuple):
     denominator: int
     column_step: int
     remainder_step: int
-
-
-class Scan(NamedTuple):
-    """Image rows [begin, end) of a triangle; from ``middle`` on, the edge below its middle corner
-    takes the place of the one above it. ``to_right``: that corner is right of the long edge."""
-
-    begin: int
-    middle: int
-    end: int
-    to_right: bool
 
 
 @inlined
@@ -54,10 +44,18 @@ def _edge(upper: Point, lower: Point, row: int, bits: int) -> Edge:
 
 
 @inlined
-def _cross(
-    edge: Edge, lattice: Lattice, shares: NDArray[np.int32], begin: int, end: int, side: int
+def cross(
+    upper: Point,
+    lower: Point,
+    lattice: Lattice,
+    row: int,
+    shares: NDArray[np.int32],
+    begin: int,
+    end: int,
+    side: int,
 ) -> None:
-    """Write an edge's first columns to shares[begin:end, side]."""
+    """Write an edge's first columns on the image rows from ``row`` on to shares[begin:end, side]."""
+    edge = _edge(upper, lower, row, lattice.bits)
     column, remainder = edge.column, edge.remainder
     for k in range(begin, end):
         # The far border's pixels are moved inwards, so that an edge there is beyond them.
@@ -84,28 +82,25 @@ def sorted_by_row(p: Point, q: Point, s: Point) -> tuple[Point, Point, Point]:
 @inlined
 def scan(
     p: Point, q: Point, s: Point, lattice: Lattice, begin: int, end: int, shares: NDArray[np.int32]
-) -> Scan:
+) -> tuple[int, int]:
     """A triangle's pixels on the image rows [begin, end).
 
-    On row ``result.begin + k`` it owns the columns shares[k, 0] up to, not including, shares[k, 1];
-    there may be none.
+    Returns the first and, not included, the last of its rows. On the k-th of them it owns the
+    columns shares[k, 0] up to, not including, shares[k, 1]; there may be none.
     """
     top, mid, low = sorted_by_row(p, q, s)
-    from_row = max(begin, first_row(top[0], lattice))
-    to_row = max(from_row, min(end, first_row(low[0], lattice)))
-    middle = min(max(first_row(mid[0], lattice), from_row), to_row)
-    to_right = area2(top, mid, low) > 0
-    if from_row < to_row:
-        long_side, short_side = (0, 1) if to_right else (1, 0)
-        long_edge = _edge(top, low, from_row, lattice.bits)
-        _cross(long_edge, lattice, shares, 0, to_row - from_row, long_side)
-        if from_row < middle:
-            edge = _edge(top, mid, from_row, lattice.bits)
-            _cross(edge, lattice, shares, 0, middle - from_row, short_side)
-        if middle < to_row:
-            edge = _edge(mid, low, middle, lattice.bits)
-            _cross(edge, lattice, shares, middle - from_row, to_row - from_row, short_side)
-    return Scan(from_row, middle, to_row, to_right)
+    first = max(begin, first_row(top[0], lattice))
+    last = min(end, first_row(low[0], lattice))
+    if first >= last:
+        return first, first
+    middle = min(max(first_row(mid[0], lattice), first), last)
+    long_side, short_side = (0, 1) if area2(top, mid, low) > 0 else (1, 0)
+    cross(top, low, lattice, first, shares, 0, last - first, long_side)
+    if first < middle:
+        cross(top, mid, lattice, first, shares, 0, middle - first, short_side)
+    if middle < last:
+        cross(mid, low, lattice, middle, shares, middle - first, last - first, short_side)
+    return first, last
 
 
 @inlined
@@ -135,3 +130,10 @@ def weight_steps(
         float(s[0] - p[0]) * pixel * scale,
         float(p[0] - q[0]) * pixel * scale,
     )
+
+
+@inlined
+def fill(out: NDArray[Any], row: int, first: int, last: int, value: Any) -> None:
+    """Write a value to the columns [first, last) of a row."""
+    for col in range(first, last):
+        out[row, np.uint64(col)] = value

@@ -19,6 +19,9 @@ from adaseg_fast.ops.sampling import (
     uniform_sampling_tensor,
 )
 
+# After the operations that it counts.
+from adaseg_fast.ops import _flops  # isort: skip  # noqa: F401
+
 __all__ = [
     "boundary_mask",
     "interpolate",

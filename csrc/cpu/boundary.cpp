@@ -4,12 +4,14 @@
 // given, one of the two labels must be among them. Rows are looked at only when a search reaches
 // them, and each row's boundary columns are kept, so that a search costs a look-up a row.
 #include "core/nearest.h"
+#include "cpu/clones.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
 
-#include <atomic>
+#include <cstring>
 #include <memory>
 #include <mutex>
+#include <type_traits>
 
 namespace adaseg {
 
@@ -46,42 +48,91 @@ class Counts {
     bool table_[256] = {};
 };
 
-template <class T> struct LabelMap {
-    const T *data;
-    int64_t height, width, down, right;
+// flag[col] = whether a label differs from one of its 4 neighbours; rows beyond the image repeat its
+// border, and columns beyond it are not looked at.
+template <class T>
+inline void mark(const T *here, const T *above, const T *below, int64_t width, uint8_t *flag) {
+    for (int64_t col = 0; col < width; ++col)
+        flag[col] = (here[col] != above[col]) | (here[col] != below[col]);
+    for (int64_t col = 0; col + 1 < width; ++col)
+        flag[col] |= here[col] != here[col + 1];
+    for (int64_t col = 1; col < width; ++col)
+        flag[col] |= here[col] != here[col - 1];
+}
 
+ADASEG_CLONES void mark_changes(const uint8_t *here, const uint8_t *above, const uint8_t *below,
+                                int64_t width, uint8_t *flag) {
+    mark(here, above, below, width, flag);
+}
+ADASEG_CLONES void mark_changes(const uint16_t *here, const uint16_t *above, const uint16_t *below,
+                                int64_t width, uint8_t *flag) {
+    mark(here, above, below, width, flag);
+}
+ADASEG_CLONES void mark_changes(const uint32_t *here, const uint32_t *above, const uint32_t *below,
+                                int64_t width, uint8_t *flag) {
+    mark(here, above, below, width, flag);
+}
+ADASEG_CLONES void mark_changes(const uint64_t *here, const uint64_t *above, const uint64_t *below,
+                                int64_t width, uint8_t *flag) {
+    mark(here, above, below, width, flag);
+}
+
+template <class T> class LabelMap {
+  public:
     LabelMap(const View &labels, int64_t n)
-        : data(labels.item<T>(n)), height(labels.shape[1]), width(labels.shape[2]),
-          down(labels.strides[1]), right(labels.strides[2]) {}
+        : data_(labels.item<T>(n)), height_(labels.shape[1]), width_(labels.shape[2]),
+          down_(labels.strides[1]), right_(labels.strides[2]) {}
 
     // Calls body(column) for each boundary pixel of a row, in order.
     template <class F> void boundary_of_row(int64_t row, const Counts &counts, F &&body) const {
-        const T *here = data + row * down;
-        const T *above = row > 0 ? here - down : here;
-        const T *below = row + 1 < height ? here + down : here;
-        for (int64_t col = 0; col < width; ++col) {
-            const int64_t k = col * right;
-            const int64_t before = col > 0 ? k - right : k, after = col + 1 < width ? k + right : k;
-            const T label = here[k];
-            if (label == above[k] && label == below[k] && label == here[before] &&
-                label == here[after])
-                continue;
-            for (const T other : {above[k], below[k], here[before], here[after]})
-                if (other != label &&
-                    counts(static_cast<int64_t>(label), static_cast<int64_t>(other))) {
+        using Bits = std::make_unsigned_t<T>;
+        std::vector<T> rows[3];
+        const T *above = read_row(std::max<int64_t>(row - 1, 0), rows[0]);
+        const T *here = read_row(row, rows[1]);
+        const T *below = read_row(std::min(row + 1, height_ - 1), rows[2]);
+        std::vector<uint8_t> flag((width_ + 7) / 8 * 8);
+        mark_changes(reinterpret_cast<const Bits *>(here), reinterpret_cast<const Bits *>(above),
+                     reinterpret_cast<const Bits *>(below), width_, flag.data());
+        for (int64_t from = 0; from < width_; from += 8) {
+            uint64_t word;
+            std::memcpy(&word, &flag[from], 8);
+            for (int64_t col = from; word != 0 && col < std::min(from + 8, width_); ++col) {
+                const T before = here[std::max<int64_t>(col - 1, 0)];
+                const T after = here[std::min(col + 1, width_ - 1)];
+                if (flag[col] && counted(counts, here[col], above[col], below[col], before, after))
                     body(col);
-                    break;
-                }
+            }
         }
     }
+
+  private:
+    // A row whose labels lie side by side; `buffer` holds it where they do not.
+    const T *read_row(int64_t row, std::vector<T> &buffer) const {
+        const T *from = data_ + row * down_;
+        if (right_ == 1)
+            return from;
+        buffer.resize(width_);
+        for (int64_t col = 0; col < width_; ++col)
+            buffer[col] = from[col * right_];
+        return buffer.data();
+    }
+
+    static bool counted(const Counts &counts, T label, T above, T below, T before, T after) {
+        for (const T other : {above, below, before, after})
+            if (other != label && counts(static_cast<int64_t>(label), static_cast<int64_t>(other)))
+                return true;
+        return false;
+    }
+
+    const T *data_;
+    int64_t height_, width_, down_, right_;
 };
 
 // Boundary columns of each row, found when first asked for.
 template <class T> class BoundaryRows {
   public:
-    BoundaryRows(const LabelMap<T> &labels, const Counts &counts)
-        : labels_(labels), counts_(counts), known_(new std::once_flag[labels.height]),
-          columns_(labels.height) {}
+    BoundaryRows(const LabelMap<T> &labels, int64_t height, const Counts &counts)
+        : labels_(labels), counts_(counts), known_(new std::once_flag[height]), columns_(height) {}
 
     const std::vector<int32_t> &operator[](int64_t row) {
         std::call_once(known_[row], [&] {
@@ -155,7 +206,7 @@ void nearest_boundary(const View &labels, const View &out, const Boundaries &whi
         using T = typename decltype(tag)::type;
         for (int64_t n = 0; n < labels.shape[0]; ++n) {
             const LabelMap<T> map(labels, n);
-            BoundaryRows<T> rows(map, counts);
+            BoundaryRows<T> rows(map, height, counts);
             float *row_plane = out.as<float>() + n * 2 * h * w, *col_plane = row_plane + h * w;
             parallel_for(h * w, threads, [&](int64_t p) {
                 const int64_t i = p / w, j = p % w;

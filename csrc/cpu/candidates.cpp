@@ -2,35 +2,44 @@
 // The inner loops of labelling, compiled for several instruction sets; see candidates.h.
 #include "cpu/candidates.h"
 
+#include <cstring>
+
 namespace adaseg {
 
 namespace {
 
-constexpr int64_t lanes = 16;
-
 template <class R>
 inline void label_all(const R *start, const R *change, const int32_t *number, int64_t classes,
                       int64_t count, int32_t *labels) {
-    for (int64_t from = 0; from < count; from += lanes) {
-        R at[lanes], most[lanes];
-        int32_t best[lanes];
-        for (int64_t k = 0; k < lanes; ++k) {
-            at[k] = static_cast<R>(from + k);
-            most[k] = start[0] + at[k] * change[0];
-            best[k] = number[0];
+    for (int64_t k = 0; k < count; ++k) {
+        const R at = static_cast<R>(k);
+        R most = start[0] + at * change[0];
+        labels[k] = number[0];
+        for (int64_t c = 1; c < classes; ++c) {
+            const R other = start[c] + at * change[c];
+            labels[k] = other > most ? number[c] : labels[k];
+            most = other > most ? other : most;
         }
-        for (int64_t c = 1; c < classes; ++c)
-            for (int64_t k = 0; k < lanes; ++k) {
-                const R value = start[c] + at[k] * change[c];
-                const bool better = value > most[k];
-                most[k] = better ? value : most[k];
-                best[k] = better ? number[c] : best[k];
-            }
-        const int64_t left = count - from < lanes ? count - from : lanes;
-        for (int64_t k = 0; k < left; ++k)
-            labels[from + k] = best[k];
     }
 }
+
+#ifdef ADASEG_VECTORS
+inline void label_all(const float *start, const float *change, const int32_t *number,
+                      int64_t classes, int64_t count, int32_t *labels) {
+    for (int64_t from = 0; from < count; from += 16) {
+        const Float16 at = ramp + static_cast<float>(from);
+        Float16 most = start[0] + at * change[0];
+        Int16 best = Int16{} + number[0];
+        for (int64_t c = 1; c < classes; ++c) {
+            const Float16 other = start[c] + at * change[c];
+            const Int16 better = other > most;
+            most = better ? other : most;
+            best = better ? Int16{} + number[c] : best;
+        }
+        std::memcpy(labels + from, &best, sizeof best);
+    }
+}
+#endif
 
 template <class R>
 inline void unbeaten(const R *const (&at)[3], const R (&lead)[3][3], int64_t classes,

@@ -14,7 +14,9 @@
 
 namespace adaseg {
 
-// Labels of `count` pixels on which class k scores start[k] + pixel * change[k]; numbers ascend.
+// Labels of `count` pixels, at most `label_block`, on which class k scores start[k] + pixel * change[k];
+// numbers ascend. `labels` has room for a whole block.
+constexpr int64_t label_block = 64;
 void label_lines(const float *start, const float *change, const int32_t *number, int64_t classes,
                  int64_t count, int32_t *labels);
 void label_lines(const double *start, const double *change, const int32_t *number, int64_t classes,
@@ -79,7 +81,7 @@ template <class T> class Candidates {
         }
         labels += first;
         for (int64_t left = last - first; left > 0;) {
-            const int64_t count = std::min<int64_t>(left, block);
+            const int64_t count = std::min(left, label_block);
             fill_block(count, labels);
             labels += count;
             left -= count;
@@ -89,8 +91,6 @@ template <class T> class Candidates {
     }
 
   private:
-    static constexpr int64_t block = 64;
-
     // The upper class wins where a line is positive: one division finds where that changes.
     template <class L> void fill_two(double dr, double dc, int64_t count, L *labels) const {
         const double change = by_col_[1] - by_col_[0];
@@ -112,7 +112,7 @@ template <class T> class Candidates {
     }
 
     template <class L> void fill_block(int64_t count, L *labels) const {
-        int32_t winner[block];
+        int32_t winner[label_block];
         if (count > 16) {
             label_lines(start_.data(), change_.data(), number_.data(), number_.size(), 1, winner);
             const int32_t first = winner[0];

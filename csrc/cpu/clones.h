@@ -4,9 +4,22 @@
 // -ffp-contract=off, nothing is fused, so the bits stay the same.
 #pragma once
 
+#include <cstdint>
+
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__gnu_linux__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define ADASEG_CLONES __attribute__((target_clones("default", "avx2", "arch=x86-64-v4")))
 #else
 #define ADASEG_CLONES
+#endif
+
+// Sixteen floats at a time, in the compiler's own vector types: in plain loops that carry a best value
+// along, compilers spill it or branch. Lowered to whatever the instruction set has.
+#if defined(__GNUC__)
+#define ADASEG_VECTORS
+namespace adaseg {
+typedef float Float16 __attribute__((vector_size(64)));
+typedef int32_t Int16 __attribute__((vector_size(64)));
+constexpr Float16 ramp = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+} // namespace adaseg
 #endif

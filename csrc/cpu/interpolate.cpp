@@ -158,6 +158,19 @@ inline void fill_all(const R *start, const R *change, int64_t stride, const int3
     }
 }
 
+#ifdef ADASEG_VECTORS
+inline void fill_all(const float *start, const float *change, int64_t stride, const int32_t *first,
+                     int64_t spans, float *row) {
+    for (int64_t k = 0; k < spans; ++k) {
+        const float value = start[k * stride], step = change[k * stride];
+        for (int32_t from = 0; from < first[k + 1] - first[k]; from += overhang) {
+            const Float16 pixels = value + (ramp + static_cast<float>(from)) * step;
+            std::memcpy(row + first[k] + from, &pixels, sizeof pixels);
+        }
+    }
+}
+#endif
+
 } // namespace
 
 ADASEG_CLONES void fill_lines(const float *start, const float *change, int64_t stride,

@@ -121,6 +121,33 @@ def test_many_small_gradients_add_up_in_half_precision(backend: str) -> None:
     assert to_image[0, 0].tolist() == [[4096, 0], [0, 0]]
 
 
+@every_backend
+def test_every_half_is_read(backend: str) -> None:
+    """All 2**16 of them: subnormal numbers, infinities and NaN too."""
+    image = np.arange(2**16, dtype=np.uint16).view(np.float16).reshape(1, 1, 256, 256)
+    with backends.use_backend(backend), np.errstate(invalid="ignore"):
+        found = backends.sample(image, uniform(256, 256)[None], std=[1.0])
+    np.testing.assert_array_equal(found, image.astype(np.float32))
+
+
+@every_backend
+def test_halves_are_rounded_to_even(backend: str) -> None:
+    """Numbers half-way between two halves, and those on either side of them."""
+    halves = np.arange(0x7C00, dtype=np.uint16).view(np.float16).astype(np.float32)
+    between = (halves[:-1] + halves[1:]) / 2
+    below, above = np.nextafter(between, np.float32(0)), np.nextafter(between, np.float32(1e9))
+    signed = np.stack([halves[:-1], below, between, above]) * [[[1]], [[-1]]]
+    grad = np.append(signed, [65519.996, 65520, -65520, 1e9, 3e-8, 2.9e-8]).astype(np.float32)
+    grad = grad.reshape(1, 1, 1, -1)
+    to_image = np.empty(grad.shape, np.float16)
+    phi = uniform(1, grad.shape[3])[None]
+    with backends.use_backend(backend), np.errstate(over="ignore"):
+        backends.kernels().sample_backward(grad, phi, to_image, [], 1)
+        expected = grad.astype(np.float16)
+    np.testing.assert_array_equal(to_image, expected)
+    assert np.isinf(to_image).sum() == 3
+
+
 # --- Every backend against the oracle -------------------------------------------------------------
 
 

@@ -67,6 +67,23 @@ def test_sample_bfloat16(backend: str, options: dict[str, Any]) -> None:
 
 
 @every_backend
+def test_bfloat16_is_read_and_rounded_to_even(backend: str) -> None:
+    bits = torch.arange(2**16, dtype=torch.int32).to(torch.uint16)
+    every = bits.view(torch.bfloat16).view(1, 1, 256, 256)
+    phi = ops.uniform_sampling_tensor((256, 256), dtype=torch.float64)
+    generator = torch.Generator().manual_seed(0)
+    low = torch.randint(0, 2**16, (256, 256), generator=generator, dtype=torch.int32)
+    low.view(-1)[::2] = 0x8000  # every other one a tie
+    grad = (every.float().view(torch.int32) + low).view(torch.float32)
+    image = every.clone().requires_grad_()
+    with backends.use_backend(backend), np.errstate(invalid="ignore"):
+        found = ops.sample(image, phi, std=[1.0])
+        found.backward(grad)
+    torch.testing.assert_close(found, every.float(), rtol=0, atol=0, equal_nan=True)
+    torch.testing.assert_close(image.grad, grad.bfloat16(), rtol=0, atol=0, equal_nan=True)
+
+
+@every_backend
 def test_sample_reads_a_decoded_image_in_place(backend: str) -> None:
     decoded = torch.randint(0, 256, (40, 50, 3), dtype=torch.uint8)
     view = decoded.permute(2, 0, 1)[None]

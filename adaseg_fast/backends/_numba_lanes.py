@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which of several lines lies highest, at a few columns at once.
+
+The compiler does not turn such a loop over lines into vector instructions by itself, so that this
+one is spelled out in LLVM's language; it lowers it to what the machine has.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+LANES = 16
+
+_INT32, _INT64 = ir.IntType(32), ir.IntType(64)
+
+
+def _splat(builder: ir.IRBuilder, scalar: Any) -> Any:
+    vector = ir.VectorType(scalar.type, LANES)
+    nothing = ir.Constant(vector, ir.Undefined)
+    first = builder.insert_element(nothing, scalar, _INT32(0))
+    return builder.shuffle_vector(first, nothing, ir.VectorType(_INT32, LANES)([0] * LANES))
+
+
+def _build(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+    lines, numbers, winner = (
+        context.make_array(signature.args[k])(context, builder, arguments[k]) for k in (0, 1, 4)
+    )
+    count, begin = arguments[2:4]
+    real = context.get_value_type(signature.args[0].dtype)
+    _, classes = cgutils.unpack_tuple(builder, lines.shape)
+    ramp = ir.VectorType(real, LANES)([float(lane) for lane in range(LANES)])
+    col = builder.fadd(_splat(builder, begin), ramp)
+
+    def item(array: Any, k: Any) -> Any:
+        return _splat(builder, builder.load(builder.gep(array.data, [k])))
+
+    def line(k: Any) -> Any:
+        change = item(lines, builder.add(classes, k))
+        return builder.fadd(item(lines, k), builder.fmul(col, change))
+
+    first_line, first_number, before = line(_INT64(0)), item(numbers, _INT64(0)), builder.block
+    head, body, done = (builder.append_basic_block(name) for name in ("head", "body", "done"))
+    builder.branch(head)
+    builder.position_at_end(head)
+    k = builder.phi(_INT64)
+    ahead, of_ahead = builder.phi(first_line.type), builder.phi(first_number.type)
+    builder.cbranch(builder.icmp_signed("<", k, count), body, done)
+    builder.position_at_end(body)
+    other = line(k)
+    better = builder.fcmp_ordered(">", other, ahead)
+    loop = (
+        (k, _INT64(1), builder.add(k, _INT64(1))),
+        (ahead, first_line, builder.select(better, other, ahead)),
+        (of_ahead, first_number, builder.select(better, item(numbers, k), of_ahead)),
+    )
+    builder.branch(head)
+    for phi, at_first, later in loop:
+        phi.add_incoming(at_first, before)
+        phi.add_incoming(later, body)
+    builder.position_at_end(done)
+    labels = ir.VectorType(context.get_value_type(signature.args[4].dtype), LANES)
+    if labels.element.width < 32:
+        of_ahead = builder.trunc(of_ahead, labels)
+    builder.store(of_ahead, builder.bitcast(winner.data, labels.as_pointer()), align=1)
+    return context.get_dummy_value()
+
+
+@intrinsic
+def write_winners(
+    typing_context: Any, lines: Any, numbers: Any, count: Any, begin: Any, winner: Any
+) -> Any:
+    """Write the number of the highest line at the columns begin ... begin + LANES - 1.
+
+    Line k is ``lines[0, k] + column * lines[1, k]``, for k below ``count``, which is at least 1;
+    the first of those that are level wins. ``lines`` is (2, C), and ``begin`` of its type,
+    ``numbers`` (C,) int32, ``winner`` (LANES,) uint8 or int32; all are contiguous.
+    """
+    return types.void(lines, numbers, types.int64, begin, winner), _build
