@@ -21,14 +21,14 @@ ROOT = Path(__file__).resolve().parent
 NO_COMPILER = """
 ************************************************************************************
 adaseg_fast: no C++ compiler was found, so the native module is NOT built.
-The installation goes on, and the package works: the NumPy backend serves instead;
-slower. For the fast one install a C++17 compiler (g++, clang++, or Visual Studio;
-or name one in CXX) and reinstall adaseg_fast.
+The installation goes on, and the package works: the Numba backend serves instead;
+slower, and it compiles each kernel on first use. For the native one install a C++17
+compiler (g++, clang++, or Visual Studio; or name one in CXX) and reinstall adaseg_fast.
 ************************************************************************************
 """
 BUILD_FAILED = """
 adaseg_fast: building the native module failed; the reason stands above. To install without it
-(the NumPy backend serves instead; slower), set ADASEG_NATIVE=OFF in the environment.
+(the Numba backend serves instead; slower), set ADASEG_NATIVE=OFF in the environment.
 """
 
 

@@ -8,6 +8,7 @@ Import what you need: ``adaseg_fast.ops`` (torch), ``adaseg_fast.nn`` (networks)
 
 from adaseg_fast.backends.table import (
     available_backends,
+    build_info,
     get_backend,
     set_backend,
     use_backend,
@@ -15,4 +16,11 @@ from adaseg_fast.backends.table import (
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "available_backends", "get_backend", "set_backend", "use_backend"]
+__all__ = [
+    "__version__",
+    "available_backends",
+    "build_info",
+    "get_backend",
+    "set_backend",
+    "use_backend",
+]

@@ -4,6 +4,7 @@ from typing import Any
 
 __version__: str
 openmp: bool
+instruction_set: str
 
 def sample(
     image: Any, phi: Any, out: Any, mean: Sequence[float], std: Sequence[float], threads: int

@@ -202,6 +202,23 @@ def _predict(options: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
+def _benchmark(options: argparse.Namespace) -> int:
+    from adaseg_fast.engine.benchmark import benchmark
+    from adaseg_fast.engine.benchmark_table import table
+
+    result = benchmark(
+        options.output,
+        size=options.size,
+        classes=options.classes,
+        grid=options.grid,
+        repeat=options.repeat,
+        seed=options.seed,
+        quiet=options.quiet,
+    )
+    print(f"{table(result)}\nfigures: {options.output / 'benchmark.json'}")
+    return 1 if result.disagreements else 0
+
+
 def _shrink(options: argparse.Namespace) -> int:
     import torch
 
@@ -302,6 +319,18 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "--keep-going", action="store_true", help="skip bad pictures, list them, exit with 1"
     )
+    benchmark = command(
+        commands, "benchmark", _benchmark, "time every operation against what one would use instead"
+    )
+    benchmark.add_argument(
+        "--output", type=Path, default=Path("adaseg_benchmark"), help="folder to write to"
+    )
+    benchmark.add_argument("--repeat", type=int, default=20, help="calls at most; slow ones fewer")
+    own = "instead of each line's own, which the targets are for"
+    benchmark.add_argument("--size", type=_size, help=f"of the image, {own}")
+    benchmark.add_argument("--classes", type=int, help=f"number of classes, {own}")
+    benchmark.add_argument("--grid", type=_size, help=f"the working size, {own}")
+
     shrink = command(commands, "shrink", _shrink, "store a model's weights in half precision")
     shrink.add_argument("model", type=Path, help="model.safetensors")
     shrink.add_argument("--output", type=Path, required=True, help="file to write")

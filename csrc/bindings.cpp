@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <string>
 
+#include "cpu/clones.h"
 #include "cpu/kernels.h"
 
 #ifndef ADASEG_VERSION
@@ -52,7 +53,9 @@ DType type_of(const py::dtype &type) {
     default:
         break;
     }
-    throw py::type_error("arrays of dtype " + py::str(static_cast<py::handle>(type)).cast<std::string>() + " are not supported");
+    throw py::type_error("arrays of dtype " +
+                         py::str(static_cast<py::handle>(type)).cast<std::string>() +
+                         " are not supported");
 }
 
 View view_of_numpy(const py::array &array) {
@@ -135,8 +138,8 @@ Diagonal diagonal_of(int number) {
     return static_cast<Diagonal>(number);
 }
 
-void py_sample(py::handle image_, py::handle phi_, py::handle out_,
-               const std::vector<double> &mean, const std::vector<double> &std, int threads) {
+void py_sample(py::handle image_, py::handle phi_, py::handle out_, const std::vector<double> &mean,
+               const std::vector<double> &std, int threads) {
     const View image = view_of(image_), phi = sampling_tensor(phi_, 1);
     require(image.dims == 4 && image.shape[2] > 0 && image.shape[3] > 0,
             "image has an unexpected shape");
@@ -146,7 +149,9 @@ void py_sample(py::handle image_, py::handle phi_, py::handle out_,
     const size_t channels = std.empty() ? 0 : static_cast<size_t>(image.shape[1]);
     require(mean.size() == channels && std.size() == channels, "one mean and std a channel");
     const bool is_double = image.type == DType::f64;
-    require(out.type == (std.empty() ? image.type : is_double ? DType::f64 : DType::f32),
+    require(out.type == (std.empty() ? image.type
+                         : is_double ? DType::f64
+                                     : DType::f32),
             "out has an unexpected dtype");
     py::gil_scoped_release nogil;
     sample(image, phi, out, {mean, std}, threads);
@@ -171,8 +176,8 @@ void py_sample_backward(py::handle grad_, py::handle phi_, py::handle grad_image
 void py_triangles(py::handle phi_, py::handle out_, int64_t height, int64_t width, int diagonal,
                   int threads) {
     const View phi = sampling_tensor(phi_, 2);
-    const View out = output(
-        out_, {phi.shape[0], 2 * (phi.shape[2] - 1) * (phi.shape[3] - 1), 3}, "out");
+    const View out =
+        output(out_, {phi.shape[0], 2 * (phi.shape[2] - 1) * (phi.shape[3] - 1), 3}, "out");
     require(out.type == DType::i64, "out has an unexpected dtype");
     require(height > 0 && width > 0, "size has to be positive");
     py::gil_scoped_release nogil;
@@ -193,8 +198,9 @@ void py_rasterize(py::handle phi_, py::handle faces_, py::handle weights_, int d
 
 View scores_for(py::handle scores_, const View &phi) {
     const View scores = view_of(scores_);
-    require_shape(scores, {phi.shape[0], scores.dims == 4 ? scores.shape[1] : -1, phi.shape[2], phi.shape[3]},
-                  "scores");
+    require_shape(
+        scores, {phi.shape[0], scores.dims == 4 ? scores.shape[1] : -1, phi.shape[2], phi.shape[3]},
+        "scores");
     return scores;
 }
 
@@ -203,8 +209,8 @@ void py_interpolate(py::handle scores_, py::handle phi_, py::handle out_, int di
     const View phi = sampling_tensor(phi_, 2), scores = scores_for(scores_, phi);
     const View shape = view_of(out_);
     require(shape.dims == 4, "out has an unexpected shape");
-    const View out = output(
-        out_, {phi.shape[0], scores.shape[1], shape.shape[2], shape.shape[3]}, "out");
+    const View out =
+        output(out_, {phi.shape[0], scores.shape[1], shape.shape[2], shape.shape[3]}, "out");
     require(out.type == scores.type, "out has an unexpected dtype");
     py::gil_scoped_release nogil;
     interpolate(scores, phi, out, diagonal_of(diagonal), threads);
@@ -220,9 +226,9 @@ void py_interpolate_backward(py::handle grad_, py::handle scores_, py::handle ph
     require(grad.type == scores.type, "grad has an unexpected dtype");
     View grad_scores, grad_phi;
     if (!grad_scores_.is_none()) {
-        grad_scores = output(
-            grad_scores_, {phi.shape[0], scores.shape[1], phi.shape[2], phi.shape[3]},
-            "grad_scores");
+        grad_scores =
+            output(grad_scores_, {phi.shape[0], scores.shape[1], phi.shape[2], phi.shape[3]},
+                   "grad_scores");
         require(grad_scores.type == scores.type, "grad_scores has an unexpected dtype");
     }
     if (!grad_phi_.is_none()) {
@@ -270,6 +276,18 @@ void py_nearest_boundary(py::handle labels_, py::handle out_, const Classes &cla
     nearest_boundary(labels, out, {classes, ignore_index}, threads);
 }
 
+// The instruction set that the loops marked ADASEG_CLONES run with on this machine.
+const char *instruction_set() {
+#ifdef ADASEG_HAS_CLONES
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("x86-64-v4"))
+        return "AVX-512 (x86-64-v4)";
+    if (__builtin_cpu_supports("avx2"))
+        return "AVX2";
+#endif
+    return "baseline";
+}
+
 } // namespace
 
 } // namespace adaseg
@@ -283,6 +301,7 @@ PYBIND11_MODULE(_native, m) {
 #else
     m.attr("openmp") = false;
 #endif
+    m.attr("instruction_set") = instruction_set();
     m.def("sample", &py_sample);
     m.def("sample_backward", &py_sample_backward);
     m.def("triangles", &py_triangles);

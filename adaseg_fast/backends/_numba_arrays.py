@@ -48,7 +48,13 @@ def memory_of(array: Array) -> Memory:
 
 
 def bit_patterns(array: Array) -> Array:
-    """The same memory as unsigned integers: enough to copy elements or to compare them."""
+    """The same memory as unsigned integers: enough to copy elements or to compare them.
+
+    Raises:
+        TypeError: elements are neither numbers of 1, 2, 4 or 8 bytes nor booleans.
+    """
+    if array.dtype.kind not in "biuf" or array.itemsize > 8:
+        raise TypeError(f"arrays of dtype {array.dtype} are not supported")
     return array.view(f"u{array.itemsize}")
 
 

@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaseg_fast.backends._numba_compile import SOURCES, inlined, kernel
+from adaseg_fast.backends._numba_lanes import LANES, write_line
 from adaseg_fast.backends._numba_lattice import Grid, Lattice, area2, corners, first_row, point
 from adaseg_fast.backends._numba_scan import fill, scan, weight_steps, weights_at
-
-LANES = 16  # pixels written at once
 
 
 @inlined
@@ -86,32 +85,46 @@ def _list_runs(
                     bounds[k, 0], bounds[k, 1] = shares[row - first, 0], shares[row - first, 1]
                     vertices[k, 0], vertices[k, 1], vertices[k, 2] = a, b, c
                     at = weights_at(p, q, s, row, shares[row - first, 0], lattice.bits, scale)
-                    weights[k, 0], weights[k, 1], weights[k, 2] = kind(at[0]), kind(at[1]), kind(at[2])
+                    weights[k, 0], weights[k, 1], weights[k, 2] = (
+                        kind(at[0]),
+                        kind(at[1]),
+                        kind(at[2]),
+                    )
                     weights[k, 3], weights[k, 4] = kind(by_q), kind(by_s)
 
 
 @inlined
-def _follow(
+def _order_runs(
     bounds: NDArray[np.int32],
     first: int,
     last: int,
     width: int,
     at: NDArray[np.int64],
     order: NDArray[np.int64],
-) -> int:
-    """Number of a row's runs from left to right, or -1 if they overlap or leave pixels out."""
+) -> tuple[int, bool]:
+    """Order a row's runs from left to right; if some overlap or pixels are left out, as they come.
+
+    Returns their number, and whether every pixel has exactly one.
+    """
+    count = pixels = 0
     for k in range(first, last):
         if bounds[k, 0] < bounds[k, 1]:
             at[bounds[k, 0]] = k
-    count = col = 0
-    while col < width:
+            order[count] = k
+            count += 1
+            pixels += bounds[k, 1] - bounds[k, 0]
+    # As many pixels as the row has, and each run begins where another one ends: every pixel once.
+    follows, col = pixels == width, 0
+    while follows and col < width:
         k = at[col]
-        if k < first or k >= last or bounds[k, 0] != col:
-            return -1
-        order[count] = k
-        count += 1
+        follows = first <= k < last and bounds[k, 0] == col
         col = bounds[k, 1]
-    return count
+    if follows:
+        col = 0
+        for k in range(count):
+            order[k] = at[col]
+            col = bounds[at[col], 1]
+    return count, follows
 
 
 @inlined
@@ -138,21 +151,29 @@ def _start_runs(
 
 
 @inlined
-def _write_run(
-    value: Any, change: Any, channel: int, row: int, first: int, last: int, whole: bool,
+def _write_row(
+    value: NDArray[Any],
+    change: NDArray[Any],
+    bounds: NDArray[np.int32],
+    count: int,
+    in_lanes: int,
+    channel: int,
+    row: int,
     out: NDArray[Any],
 ) -> None:
+    """Write a channel's row; the first ``in_lanes`` runs beyond their end as well."""
     kind = out.dtype.type
-    length = last - first
-    if whole and first + (length + LANES - 1) // LANES * LANES <= out.shape[2]:
-        # What is written beyond the run is overwritten by the next one.
-        for begin in range(0, length, LANES):
-            for lane in range(LANES):
-                step = kind(np.int32(begin + lane))
-                out[channel, row, np.uint64(first + begin) + np.uint64(lane)] = value + step * change
-    else:
-        for col in range(length):
-            out[channel, row, np.uint64(first + col)] = value + kind(np.int32(col)) * change
+    start = (channel * out.shape[1] + row) * out.shape[2]
+    for k in range(in_lanes):
+        at, length = start + bounds[k, 0], bounds[k, 1] - bounds[k, 0]
+        write_line(value[k, channel], change[k, channel], kind(0), out, at)
+        for col in range(LANES, length, LANES):
+            write_line(value[k, channel], change[k, channel], kind(np.int32(col)), out, at + col)
+    for k in range(in_lanes, count):
+        first = bounds[k, 0]
+        for col in range(first, bounds[k, 1]):
+            step = kind(np.int32(col - first))
+            out[channel, row, np.uint64(col)] = value[k, channel] + step * change[k, channel]
 
 
 @kernel
@@ -176,29 +197,25 @@ def interpolate_band(
     total = start[end - begin]
     bounds, vertices = np.empty((total, 2), np.int32), np.empty((total, 3), np.int32)
     weights = np.empty((total, 5), out.dtype)
-    _list_runs(
-        points, main, touched, lattice, begin, end, start, bounds, vertices, weights
-    )
+    _list_runs(points, main, touched, lattice, begin, end, start, bounds, vertices, weights)
     most = 0
     for row in range(end - begin):
         most = max(most, start[row + 1] - start[row])
     at, order = np.zeros(width, np.int64), np.empty(most, np.int64)
+    ends = np.empty((most, 2), np.int32)
     value, change = np.empty((most, channels), out.dtype), np.empty((most, channels), out.dtype)
     for row in range(begin, end):
-        first, last = start[row - begin], start[row - begin + 1]
-        count = _follow(bounds, first, last, width, at, order)
-        whole = count >= 0
-        if not whole:
-            count = last - first
-            for k in range(count):
-                order[k] = first + k
-            for channel in range(channels):
-                fill(out[channel], row - top, 0, width, 0)
+        count, once = _order_runs(
+            bounds, start[row - begin], start[row - begin + 1], width, at, order
+        )
         _start_runs(scores, vertices, weights, order, count, value, change)
+        in_lanes = 0
+        for k in range(count):
+            ends[k, 0], ends[k, 1] = bounds[order[k], 0], bounds[order[k], 1]
+            # What is written beyond such a run is overwritten by the next ones.
+            if once and in_lanes == k and ends[k, 1] + LANES <= width:
+                in_lanes = k + 1
         for channel in range(channels):
-            for k in range(count):
-                run = order[k]
-                _write_run(
-                    value[k, channel], change[k, channel], channel, row - top,
-                    bounds[run, 0], bounds[run, 1], whole, out,
-                )
+            if not once:
+                fill(out[channel], row - top, 0, width, 0)
+            _write_row(value, change, ends, count, in_lanes, channel, row - top, out)

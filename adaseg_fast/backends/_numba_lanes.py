@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which of several lines lies highest, at a few columns at once.
+"""Lines evaluated at a few columns at once.
 
-The compiler does not turn such a loop over lines into vector instructions by itself, so that this
-one is spelled out in LLVM's language; it lowers it to what the machine has.
+The compiler does not turn these short loops into vector instructions by itself, so they are spelled
+out in LLVM's language, which lowers them to what the machine has. Products and sums are rounded one
+by one, as in the scalar code beside them.
 """
 
 from __future__ import annotations
@@ -26,22 +27,47 @@ def _splat(builder: ir.IRBuilder, scalar: Any) -> Any:
     return builder.shuffle_vector(first, nothing, ir.VectorType(_INT32, LANES)([0] * LANES))
 
 
-def _build(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+def _columns(builder: ir.IRBuilder, begin: Any) -> Any:
+    ramp = ir.VectorType(begin.type, LANES)([float(lane) for lane in range(LANES)])
+    return builder.fadd(_splat(builder, begin), ramp)
+
+
+def _store(builder: ir.IRBuilder, vector: Any, data: Any) -> None:
+    builder.store(vector, builder.bitcast(data, vector.type.as_pointer()), align=1)
+
+
+def _build_line(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+    value, change, begin, out, at = arguments
+    product = builder.fmul(_columns(builder, begin), _splat(builder, change))
+    data = context.make_array(signature.args[3])(context, builder, out).data
+    _store(builder, builder.fadd(_splat(builder, value), product), builder.gep(data, [at]))
+    return context.get_dummy_value()
+
+
+@intrinsic
+def write_line(typing_context: Any, value: Any, change: Any, begin: Any, out: Any, at: Any) -> Any:
+    """Write ``value + column * change`` for the columns begin ... begin + LANES - 1.
+
+    They go to the elements from number ``at`` on of ``out``, which is contiguous and of the type of
+    the three numbers.
+    """
+    return types.void(value, change, begin, out, types.int64), _build_line
+
+
+def _build_winners(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
     lines, numbers, winner = (
         context.make_array(signature.args[k])(context, builder, arguments[k]) for k in (0, 1, 4)
     )
     count, begin = arguments[2:4]
-    real = context.get_value_type(signature.args[0].dtype)
+    columns = _columns(builder, begin)
     _, classes = cgutils.unpack_tuple(builder, lines.shape)
-    ramp = ir.VectorType(real, LANES)([float(lane) for lane in range(LANES)])
-    col = builder.fadd(_splat(builder, begin), ramp)
 
     def item(array: Any, k: Any) -> Any:
         return _splat(builder, builder.load(builder.gep(array.data, [k])))
 
     def line(k: Any) -> Any:
-        change = item(lines, builder.add(classes, k))
-        return builder.fadd(item(lines, k), builder.fmul(col, change))
+        product = builder.fmul(columns, item(lines, builder.add(classes, k)))
+        return builder.fadd(item(lines, k), product)
 
     first_line, first_number, before = line(_INT64(0)), item(numbers, _INT64(0)), builder.block
     head, body, done = (builder.append_basic_block(name) for name in ("head", "body", "done"))
@@ -63,10 +89,10 @@ def _build(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) 
         phi.add_incoming(at_first, before)
         phi.add_incoming(later, body)
     builder.position_at_end(done)
-    labels = ir.VectorType(context.get_value_type(signature.args[4].dtype), LANES)
-    if labels.element.width < 32:
-        of_ahead = builder.trunc(of_ahead, labels)
-    builder.store(of_ahead, builder.bitcast(winner.data, labels.as_pointer()), align=1)
+    label = context.get_value_type(signature.args[4].dtype)
+    if label.width < 32:
+        of_ahead = builder.trunc(of_ahead, ir.VectorType(label, LANES))
+    _store(builder, of_ahead, winner.data)
     return context.get_dummy_value()
 
 
@@ -80,4 +106,4 @@ def write_winners(
     the first of those that are level wins. ``lines`` is (2, C), and ``begin`` of its type,
     ``numbers`` (C,) int32, ``winner`` (LANES,) uint8 or int32; all are contiguous.
     """
-    return types.void(lines, numbers, types.int64, begin, winner), _build
+    return types.void(lines, numbers, types.int64, begin, winner), _build_winners

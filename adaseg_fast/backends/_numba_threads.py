@@ -7,21 +7,20 @@ Threads live as long as one call: none is left over that a forked child would mi
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from threading import Thread
+from typing import TypeVar
+
+Piece = TypeVar("Piece")
 
 
-def for_each(count: int, threads: int, work: Callable[[int], None]) -> None:
-    """Call ``work`` with 0 ... ``count - 1``, on the calling thread and ``threads - 1`` others.
+def run(work: Callable[[Piece], object], pieces: Iterable[Piece], threads: int) -> None:
+    """Call ``work`` with each piece, on the calling thread and at most ``threads - 1`` others.
 
     Raises:
-        Exception: the first that a piece raised; pieces not yet begun are left out then.
+        BaseException: the first that a piece raised; pieces not yet begun are left out then.
     """
-    if min(count, threads) <= 1:
-        for piece in range(count):
-            work(piece)
-        return
-    waiting = deque(range(count))
+    waiting = deque(pieces)
     failures: list[BaseException] = []
 
     def serve() -> None:
@@ -35,7 +34,7 @@ def for_each(count: int, threads: int, work: Callable[[int], None]) -> None:
             except BaseException as failure:
                 failures.append(failure)
 
-    helpers = [Thread(target=serve, daemon=True) for _ in range(min(count, threads) - 1)]
+    helpers = [Thread(target=serve, daemon=True) for _ in range(min(len(waiting), threads) - 1)]
     for helper in helpers:
         helper.start()
     serve()
@@ -43,8 +42,3 @@ def for_each(count: int, threads: int, work: Callable[[int], None]) -> None:
         helper.join()
     if failures:
         raise failures[0]
-
-
-def band(total: int, bands: int, number: int) -> tuple[int, int]:
-    """[begin, end) of one of ``bands`` nearly equal parts of ``total``."""
-    return total * number // bands, total * (number + 1) // bands

@@ -1,38 +1,262 @@
 # SPDX-License-Identifier: Apache-2.0
+"""The kernels compiled by Numba: for machines without the compiled module.
+
+The functions are those of ``native``, and so is the ownership of pixels, bit for bit. Each kernel
+is compiled when it is first called with arrays of its type, which takes seconds, and is kept on
+disk where Numba keeps such things (``NUMBA_CACHE_DIR``, else beside the modules, else in the user's
+cache folder). Outputs are C-contiguous; shapes have been checked by the caller.
+"""
+
 from __future__ import annotations
+
 from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
 import numpy as np
-from adaseg_fast.backends._numba_arrays import Array, finite_grid
+
+from adaseg_fast.backends._numba_argmax import best_classes, fill_uniform, paint_mixed
+from adaseg_fast.backends._numba_arrays import (
+    Array,
+    bit_patterns,
+    compute_type,
+    contiguous,
+    finite_grid,
+    memory_of,
+    protected,
+)
+from adaseg_fast.backends._numba_backward import collect_gradients
+from adaseg_fast.backends._numba_boundaries import LabelMap, Rule, find_nearest, mark_boundaries
+from adaseg_fast.backends._numba_half import write_half
+from adaseg_fast.backends._numba_interpolate import interpolate_band
 from adaseg_fast.backends._numba_lattice import Grid, list_triangles, make_grid
 from adaseg_fast.backends._numba_rasterize import paint_faces, weigh
-from adaseg_fast.backends._numba_threads import band, for_each
-def rasterize(phi, faces, weights, diagonal, threads):
-    phi = finite_grid(phi)
-    for n in range(len(phi)):
-        grid = make_grid(phi[n], *faces.shape[1:], diagonal)
-        paint_faces(grid, 0, faces.shape[1], faces[n])
-        weigh(grid, faces[n], 0, faces.shape[1], weights[n])
+from adaseg_fast.backends._numba_sample import gather, pixel_offsets, scatter
+from adaseg_fast.backends._numba_threads import run
 
-from adaseg_fast.backends._numba_arrays import contiguous, compute_type
-from adaseg_fast.backends._numba_argmax import best_classes, fill_uniform, paint_mixed
-def interpolate_argmax(scores, phi, out, diagonal, threads):
-    phi = finite_grid(phi)
-    N,C,h,w=scores.shape
-    vm = contiguous(scores.reshape(N,C,h*w).swapaxes(1,2), compute_type(scores.dtype))
-    for n in range(len(phi)):
-        grid = make_grid(phi[n], *out.shape[1:], diagonal)
-        best = best_classes(vm[n])
-        plain = fill_uniform(grid, best, 0, out.shape[1], out[n])
-        paint_mixed(grid, vm[n], best, 0, out.shape[1], plain, out[n])
+SMALL = 1 << 16  # elements of output below which threads cost more than they save
+# Image rows in hand at a time: a few cells, as triangles on a seam are scanned on both sides of it.
+LEAST_ROWS, CELLS_AT_ONCE = 32, 6
 
-from adaseg_fast.backends._numba_interpolate import interpolate_band
-def interpolate(scores, phi, out, diagonal, threads):
-    phi = finite_grid(phi)
-    N,C,h,w=scores.shape
-    H=out.shape[2]
-    vm = contiguous(scores.reshape(N,C,h*w).swapaxes(1,2), compute_type(scores.dtype))
-    for n in range(len(phi)):
-        grid = make_grid(phi[n], *out.shape[2:], diagonal)
-        rows = max(32, 4 * (H//(h-1)))
-        for b in range(0,H,rows):
-            interpolate_band(grid, vm[n], b, min(b+rows,H), 0, out[n])
+__all__ = [
+    "boundary_mask",
+    "interpolate",
+    "interpolate_argmax",
+    "interpolate_backward",
+    "nearest_boundary",
+    "rasterize",
+    "sample",
+    "sample_backward",
+    "triangles",
+]
+
+
+def _useful(threads: int, elements: int) -> int:
+    return threads if elements > SMALL else 1
+
+
+def _bands(items: int, height: int, rows: int) -> list[tuple[int, int, int]]:
+    """(item, first row, row after the last) of bands of at most ``rows`` rows."""
+    starts = product(range(items), range(0, height, rows))
+    return [(n, begin, min(begin + rows, height)) for n, begin in starts]
+
+
+def _bands_of_cells(phi: Array, height: int) -> list[tuple[int, int, int]]:
+    rows = max(LEAST_ROWS, CELLS_AT_ONCE * -(-height // (phi.shape[2] - 1)))
+    return _bands(len(phi), height, rows)
+
+
+def _grids(phi: Array, height: int, width: int, diagonal: int) -> list[Grid]:
+    return [make_grid(item, height, width, diagonal) for item in finite_grid(phi)]
+
+
+def _by_vertex(scores: Array, dtype: Any) -> Array:
+    """(N, C, h, w) -> (N, h * w, C)."""
+    items, channels, h, w = scores.shape
+    return contiguous(scores.reshape(items, channels, h * w).swapaxes(1, 2), dtype)
+
+
+def triangles(phi: Array, out: Array, height: int, width: int, diagonal: int, threads: int) -> None:
+    for grid, to in zip(_grids(phi, height, width, diagonal), out, strict=True):
+        list_triangles(grid, to)
+
+
+def rasterize(phi: Array, faces: Array, weights: Array, diagonal: int, threads: int) -> None:
+    _, height, width = faces.shape
+    grids = _grids(phi, height, width, diagonal)
+
+    def fill(piece: tuple[int, int, int]) -> None:
+        n, begin, end = piece
+        paint_faces(grids[n], begin, end, faces[n])
+        weigh(grids[n], faces[n], begin, end, weights[n])
+
+    run(fill, _bands_of_cells(phi, height), _useful(threads, faces.size))
+
+
+def interpolate(scores: Array, phi: Array, out: Array, diagonal: int, threads: int) -> None:
+    _, channels, height, width = out.shape
+    grids = _grids(phi, height, width, diagonal)
+    vertices = _by_vertex(scores, compute_type(out.dtype))
+
+    def fill(piece: tuple[int, int, int]) -> None:
+        n, begin, end = piece
+        if out.dtype != np.float16:
+            interpolate_band(grids[n], vertices[n], begin, end, 0, out[n])
+            return
+        rows = np.empty((channels, end - begin, width), np.float32)
+        interpolate_band(grids[n], vertices[n], begin, end, begin, rows)
+        write_half(rows, begin, bit_patterns(out[n]))
+
+    run(fill, _bands_of_cells(phi, height), _useful(threads, out.size))
+
+
+def interpolate_argmax(scores: Array, phi: Array, out: Array, diagonal: int, threads: int) -> None:
+    _, height, width = out.shape
+    grids = _grids(phi, height, width, diagonal)
+    vertices = _by_vertex(scores, compute_type(scores.dtype))
+    best = [best_classes(item) for item in vertices]
+
+    def fill(piece: tuple[int, int, int]) -> None:
+        n, begin, end = piece
+        plain = fill_uniform(grids[n], best[n], begin, end, out[n])
+        paint_mixed(grids[n], vertices[n], best[n], begin, end, plain, out[n])
+
+    run(fill, _bands_of_cells(phi, height), _useful(threads, out.size))
+
+
+def interpolate_backward(
+    grad: Array,
+    scores: Array,
+    phi: Array,
+    grad_scores: Array | None,
+    grad_phi: Array | None,
+    diagonal: int,
+    threads: int,
+) -> None:
+    """``grad_scores`` and ``grad_phi`` are each optional."""
+    items, channels, height, width = grad.shape
+    _, _, h, w = phi.shape
+    grids = _grids(phi, height, width, diagonal)
+    vertices = _by_vertex(scores, np.float64)
+    for n in range(items):
+        owed = np.zeros((h - 1, 2, w, channels + 2))
+        if channels > 0:
+            _collect(grids[n], vertices[n], grad[n], owed, _useful(threads, grad[n].size))
+        total = np.zeros((h, w, channels + 2))
+        total[:-1] += owed[:, 0]
+        total[1:] += owed[:, 1]
+        planes = np.moveaxis(total, -1, 0)
+        if grad_scores is not None:
+            grad_scores[n] = planes[:channels]
+        if grad_phi is not None:
+            clamped = (phi[n] < 0) | (phi[n] > 1)
+            grad_phi[n] = np.where(clamped, 0.0, planes[channels:])
+
+
+def _collect(grid: Grid, scores: Array, grad: Array, owed: Array, threads: int) -> None:
+    faces = np.empty((0, 0), np.int32)
+    if grid.folded:  # then a run may hold pixels that another triangle owns
+        faces = np.empty(grad.shape[1:], np.int32)
+        paint_faces(grid, 0, len(faces), faces)
+    memory = memory_of(grad if grad.dtype != np.float16 else grad.astype(np.float32))
+
+    def collect(piece: tuple[int, int, int]) -> None:
+        _, begin, end = piece
+        collect_gradients(grid, faces, scores, *memory, begin, end, owed)
+
+    run(collect, _bands(1, len(owed), CELLS_AT_ONCE), threads)
+
+
+def _points(phi: Array) -> Array:
+    """(N, 2, h, w) -> (N, 2, h * w)."""
+    items, _, h, w = phi.shape
+    return finite_grid(phi).reshape(items, 2, h * w)
+
+
+def sample(
+    image: Array, phi: Array, out: Array, mean: Sequence[float], std: Sequence[float], threads: int
+) -> None:
+    """(x - mean) / std where a std is given."""
+    points = _points(phi)
+    if out.size == 0:
+        return
+    elements, first, strides = memory_of(bit_patterns(image))
+    shift, scale = (np.array(x, out.dtype)[:, None] for x in (mean, std)) if std else (0, 1)
+
+    def fill(n: int) -> None:
+        to = out[n].reshape(len(out[n]), -1)
+        pixels = bit_patterns(to) if not std else np.empty(to.shape, elements.dtype)
+        offsets = pixel_offsets(points[n], *image.shape[2:], *strides[2:])
+        gather(elements, first + n * strides[0], strides[1], offsets, pixels)
+        if std:
+            to[...] = pixels.view(image.dtype)
+            to -= shift
+            to /= scale
+
+    run(fill, range(len(out)), _useful(threads, out.size))
+
+
+def sample_backward(
+    grad: Array, phi: Array, grad_image: Array, std: Sequence[float], threads: int
+) -> None:
+    """The transpose of the gather."""
+    points = _points(phi)
+    items, channels, height, width = grad_image.shape
+    kind = compute_type(grad_image.dtype)
+    offsets = [pixel_offsets(item, height, width, width, 1) for item in points]
+
+    def fill(piece: tuple[int, int]) -> None:
+        values = grad[piece].astype(kind).reshape(-1)
+        if std:
+            values /= kind(std[piece[1]])
+        plane = grad_image[piece].reshape(-1)
+        if plane.dtype == kind:
+            scatter(values, offsets[piece[0]], plane)
+        else:  # sums of sixteen bits would lose small terms
+            sums = np.empty(plane.shape, kind)
+            scatter(values, offsets[piece[0]], sums)
+            plane[...] = sums
+
+    run(fill, product(range(items), range(channels)), _useful(threads, grad_image.size))
+
+
+def _label_map(labels: Array) -> LabelMap:
+    """One item's labels; copied if a row does not lie in one piece."""
+    if labels.strides[1] != labels.itemsize:
+        labels = np.ascontiguousarray(labels)
+    elements, first, strides = memory_of(bit_patterns(labels))
+    return LabelMap(elements, first, strides[0], *labels.shape)
+
+
+def _rule(dtype: np.dtype[Any], classes: Sequence[int] | None, ignore_index: int) -> Rule:
+    """In the bit patterns of a label type; labels beyond it never occur."""
+    least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    ignored = [label for label in (ignore_index,) if least <= label <= most]
+    chosen = [label for label in classes or () if least <= label <= most]
+    patterns = np.sort(bit_patterns(np.array(chosen, dtype)))
+    value = bit_patterns(np.array(ignored or [0], dtype))[0]
+    return Rule(bool(ignored), value, classes is not None, protected(patterns))
+
+
+def boundary_mask(
+    labels: Array, out: Array, classes: Sequence[int] | None, ignore_index: int, threads: int
+) -> None:
+    rule = _rule(labels.dtype, classes, ignore_index)
+    maps = [_label_map(item) for item in labels]
+
+    def fill(piece: tuple[int, int, int]) -> None:
+        n, begin, end = piece
+        mark_boundaries(maps[n], rule, begin, end, bit_patterns(out[n]))
+
+    run(fill, _bands(*labels.shape[:2], 4 * LEAST_ROWS), _useful(threads, out.size))
+
+
+def nearest_boundary(
+    labels: Array, out: Array, classes: Sequence[int] | None, ignore_index: int, threads: int
+) -> None:
+    rule = _rule(labels.dtype, classes, ignore_index)
+
+    def fill(n: int) -> None:
+        find_nearest(_label_map(labels[n]), rule, out[n])
+
+    run(fill, range(len(labels)), _useful(threads, labels.size))

@@ -13,6 +13,7 @@ from types import ModuleType
 # In order of preference.
 BACKENDS = {
     "native": "adaseg_fast.backends.native",
+    "numba": "adaseg_fast.backends.numba",
     "reference": "adaseg_fast.backends.reference",
 }
 
@@ -25,23 +26,24 @@ def _load(name: str) -> ModuleType:
     return importlib.import_module(BACKENDS[name])
 
 
+def _loads(name: str) -> bool:
+    try:
+        _load(name)
+    except ImportError:
+        return False
+    return True
+
+
 def available_backends() -> tuple[str, ...]:
     """Names of the backends that load on this machine, fastest first."""
-    names = []
-    for name in BACKENDS:
-        try:
-            _load(name)
-        except ImportError:
-            continue
-        names.append(name)
-    return tuple(names)
+    return tuple(name for name in BACKENDS if _loads(name))
 
 
 def get_backend() -> str:
     """Name of the backend in use; the first that loads unless one was set."""
     global _chosen
     if _chosen is None:
-        _chosen = available_backends()[0]
+        _chosen = next(name for name in BACKENDS if _loads(name))  # and no other is imported
         if _chosen != "native":
             warnings.warn(
                 f"adaseg_fast was installed without its compiled kernels; the slower {_chosen!r} "
@@ -73,6 +75,24 @@ def use_backend(name: str) -> Iterator[None]:
 def kernels() -> ModuleType:
     """The module of the backend in use."""
     return _load(get_backend())
+
+
+def build_info() -> dict[str, str | bool]:
+    """What serves on this machine.
+
+    Returns:
+        ``backend`` in use and, for the compiled kernels, their ``version``, whether they use
+        ``openmp``, and the ``instruction_set`` of their hot loops, chosen when they were loaded.
+    """
+    info: dict[str, str | bool] = {"backend": get_backend()}
+    if info["backend"] == "native":
+        native = importlib.import_module("adaseg_fast._native")
+        info |= {
+            "version": native.__version__,
+            "openmp": native.openmp,
+            "instruction_set": native.instruction_set,
+        }
+    return info
 
 
 def default_threads() -> int:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each operation against its rival, and the stages of a whole inference, as one table.
+"""Measure each operation against its rival, and the stages of a whole inference.
 
 Medians of repeated calls in one process, after a call that checks the results. Both sides get the
-same number of threads. A ratio is the rival's time over ours: above 1 ours is the faster.
+same number of threads.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.util
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from math import ceil
@@ -24,6 +24,7 @@ from tqdm import tqdm
 import adaseg_fast
 from adaseg_fast.data.image_io import write_json
 from adaseg_fast.engine import comparisons, rivals
+from adaseg_fast.engine.benchmark_table import Benchmark, Timing
 from adaseg_fast.engine.comparisons import Comparison, Disagreement
 from adaseg_fast.engine.cost import STAGES, predict_in_stages
 from adaseg_fast.engine.evaluate import environment
@@ -34,6 +35,7 @@ _BUDGET_S = 2.0
 # Short functions are called in a row for so long, that reading the clock costs nothing.
 _LAP_S = 1e-3
 
+_FRAME = Problem()
 _LARGE = Problem(22, (64, 64), (2710, 2710))
 _TO_128 = Problem(size=(2710, 2710))
 
@@ -55,7 +57,7 @@ class Row:
     rival: str
     compare: Callable[[Problem], Comparison]
     target: float
-    problem: Problem = Problem()
+    problem: Problem = _FRAME
     shape: str = "{classes} x {grid} -> {size}"
     needs: str | None = None
 
@@ -98,67 +100,6 @@ def _rows() -> tuple[Row, ...]:
 ROWS = _rows()
 
 
-@dataclass(frozen=True)
-class Timing:
-    """A line of the table.
-
-    Attributes:
-        name, rival: of the two sides.
-        shape: the sizes, in words.
-        ours_ms, rival_ms: medians; None where nothing was measured.
-        target: the ratio to reach; None where it is meant for other sizes.
-        note: why nothing was measured.
-        disagreement: whether that is because the results differ.
-    """
-
-    name: str
-    rival: str
-    shape: str
-    ours_ms: float | None = None
-    rival_ms: float | None = None
-    target: float | None = None
-    note: str = ""
-    disagreement: bool = False
-
-    @property
-    def ratio(self) -> float | None:
-        """The rival's time over ours."""
-        if self.ours_ms is None or self.rival_ms is None:
-            return None
-        return self.rival_ms / self.ours_ms
-
-    @property
-    def reached(self) -> bool | None:
-        """Whether the ratio meets the target; None without either."""
-        if self.ratio is None or self.target is None:
-            return None
-        return self.ratio >= self.target
-
-
-@dataclass(frozen=True)
-class Benchmark:
-    """Everything measured: the lines, milliseconds of each stage, and the versions behind them."""
-
-    timings: tuple[Timing, ...]
-    stages_ms: dict[str, float]
-    environment: dict[str, Any]
-
-    @property
-    def disagreements(self) -> int:
-        """Lines on which the two sides gave different results."""
-        return sum(timing.disagreement for timing in self.timings)
-
-    def record(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return {
-            "environment": self.environment,
-            "timings": [
-                asdict(t) | {"ratio": t.ratio, "reached": t.reached} for t in self.timings
-            ],
-            "stages_ms": self.stages_ms,
-        }
-
-
 def benchmark(
     output: Path,
     *,
@@ -190,7 +131,7 @@ def benchmark(
     lines = []
     for row in tqdm(ROWS, desc="benchmark", disable=quiet):
         lines.append(measure(row, row.problem._replace(**changes), repeat))
-    stages = stage_times(Problem()._replace(**changes), repeat)
+    stages = stage_times(_FRAME._replace(**changes), repeat)
     result = Benchmark(tuple(lines), stages, environment() | rival_versions())
     output.mkdir(parents=True, exist_ok=True)
     write_json(output / "benchmark.json", result.record())
@@ -266,31 +207,3 @@ def rival_versions() -> dict[str, str | None]:
     """Versions of the libraries compared with; None for one that is not installed."""
     has_scipy = importlib.util.find_spec("scipy")
     return {"opencv": cv2.__version__, "scipy": version("scipy") if has_scipy else None}
-
-
-def table(result: Benchmark) -> str:
-    """The benchmark as text."""
-    head = ("", "sizes", "ours, ms", "rival", "rival, ms", "ratio", "target", "reached")
-    rows = [head]
-    for t in result.timings:
-        reached = {None: "-", True: "yes", False: "NO"}[t.reached]
-        figures = (_figure(t.rival_ms), _figure(t.ratio), _figure(t.target), reached)
-        rows.append((t.name, t.shape, _figure(t.ours_ms), t.rival, *figures))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    left = {0, 1, 3}
-    lines = []
-    for row, note in zip(rows, ["", *(t.note for t in result.timings)], strict=True):
-        cells = zip(row, widths, strict=True)
-        padded = [x.ljust(n) if k in left else x.rjust(n) for k, (x, n) in enumerate(cells)]
-        lines.append("  ".join([*padded, note]).rstrip())
-    total = sum(result.stages_ms.values())
-    stages = ", ".join(f"{name} {_figure(ms)}" for name, ms in result.stages_ms.items())
-    versions = ", ".join(f"{name} {value}" for name, value in result.environment.items())
-    return "\n".join([*lines, "", f"adaptive inference, {_figure(total)} ms: {stages}", versions])
-
-
-def _figure(number: float | None) -> str:
-    if number is None:
-        return "-"
-    decimals = 0 if number >= 100 else 1 if number >= 10 else 2 if number >= 1 else 3
-    return f"{number:.{decimals}f}"

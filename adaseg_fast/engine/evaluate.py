@@ -210,7 +210,7 @@ def environment() -> dict[str, Any]:
     """Versions and settings that figures depend on."""
     return {
         "adaseg_fast": adaseg_fast.__version__,
-        "backend": adaseg_fast.get_backend(),
+        **adaseg_fast.build_info(),
         "torch": torch.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),

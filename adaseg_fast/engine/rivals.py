@@ -151,7 +151,7 @@ def griddata(scores: Array, phi: Array, size: Size) -> Array:
 
 def pixel_points(phi: Array, size: Size) -> Array:
     """The points of ``phi`` (2, h, w) in pixels, (h * w, 2) float64."""
-    return phi.reshape(2, -1).T.astype(np.float64) * (np.array(size) - 1)
+    return np.asarray(phi.reshape(2, -1).T.astype(np.float64) * (np.array(size) - 1))
 
 
 def torch_sample(image: Tensor, phi: Tensor) -> Tensor:

@@ -20,7 +20,8 @@ ADASEG_HD Weights weights_at(const Point (&p)[3], int64_t row, int64_t col, int 
     for (int k = 0; k < 3; ++k) {
         const Point q = p[(k + 1) % 3], s = p[(k + 2) % 3];
         result.at[k] = static_cast<double>(area2(q, s, row << bits, col << bits)) * scale;
-        result.per_col[k] = static_cast<double>(static_cast<int64_t>(q.row) - s.row) * pixel * scale;
+        result.per_col[k] =
+            static_cast<double>(static_cast<int64_t>(q.row) - s.row) * pixel * scale;
     }
     return result;
 }

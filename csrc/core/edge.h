@@ -10,8 +10,9 @@
 
 namespace adaseg {
 
-// First pixel row at or beyond a lattice row; one further where that is exactly the far border, whose
-// pixels are moved inwards. An edge from `upper` to `lower` crosses [first_row(upper), first_row(lower)).
+// First pixel row at or beyond a lattice row; one further where that is exactly the far border,
+// whose pixels are moved inwards. An edge from `upper` to `lower` crosses [first_row(upper),
+// first_row(lower)).
 ADASEG_HD int64_t first_row(int32_t row, const Lattice &lattice) {
     const int64_t one = int64_t{1} << lattice.bits;
     return ((row + one - 1) >> lattice.bits) + (row == lattice.row_extent << lattice.bits);
@@ -21,8 +22,8 @@ struct Division {
     int64_t quotient, remainder;
 };
 
-// Rounds down, for a positive divisor and a quotient below 2^32 in magnitude: the estimate in double
-// is off by one at most, and cheaper than a division of 64-bit integers.
+// Rounds down, for a positive divisor and a quotient below 2^32 in magnitude: the estimate in
+// double is off by one at most, and cheaper than a division of 64-bit integers.
 ADASEG_HD Division divide_down(int64_t dividend, int64_t divisor) {
     int64_t quotient =
         static_cast<int64_t>(static_cast<double>(dividend) / static_cast<double>(divisor));

@@ -19,7 +19,7 @@ namespace {
 
 // Tells whether a boundary between two labels counts.
 class Counts {
-  public:
+public:
     explicit Counts(const Boundaries &which)
         : ignore_(which.ignore_index), all_(!which.classes.has_value()) {
         if (all_)
@@ -35,7 +35,7 @@ class Counts {
         return a != ignore_ && b != ignore_ && (all_ || chosen(a) || chosen(b));
     }
 
-  private:
+private:
     bool chosen(int64_t label) const {
         if (label >= 0 && label < 256)
             return table_[label];
@@ -48,8 +48,8 @@ class Counts {
     bool table_[256] = {};
 };
 
-// flag[col] = whether a label differs from one of its 4 neighbours; rows beyond the image repeat its
-// border, and columns beyond it are not looked at.
+// flag[col] = whether a label differs from one of its 4 neighbours; rows beyond the image repeat
+// its border, and columns beyond it are not looked at.
 template <class T>
 inline void mark(const T *here, const T *above, const T *below, int64_t width, uint8_t *flag) {
     for (int64_t col = 0; col < width; ++col)
@@ -78,7 +78,7 @@ ADASEG_CLONES void mark_changes(const uint64_t *here, const uint64_t *above, con
 }
 
 template <class T> class LabelMap {
-  public:
+public:
     LabelMap(const View &labels, int64_t n)
         : data_(labels.item<T>(n)), height_(labels.shape[1]), width_(labels.shape[2]),
           down_(labels.strides[1]), right_(labels.strides[2]) {}
@@ -105,7 +105,7 @@ template <class T> class LabelMap {
         }
     }
 
-  private:
+private:
     // A row whose labels lie side by side; `buffer` holds it where they do not.
     const T *read_row(int64_t row, std::vector<T> &buffer) const {
         const T *from = data_ + row * down_;
@@ -130,7 +130,7 @@ template <class T> class LabelMap {
 
 // Boundary columns of each row, found when first asked for.
 template <class T> class BoundaryRows {
-  public:
+public:
     BoundaryRows(const LabelMap<T> &labels, int64_t height, const Counts &counts)
         : labels_(labels), counts_(counts), known_(new std::once_flag[height]), columns_(height) {}
 
@@ -143,7 +143,7 @@ template <class T> class BoundaryRows {
         return columns_[row];
     }
 
-  private:
+private:
     const LabelMap<T> &labels_;
     const Counts &counts_;
     std::unique_ptr<std::once_flag[]> known_;
@@ -160,8 +160,7 @@ struct Nearest {
     }
 };
 
-template <class T>
-Nearest search(BoundaryRows<T> &rows, int64_t height, int64_t row, int64_t col) {
+template <class T> Nearest search(BoundaryRows<T> &rows, int64_t height, int64_t row, int64_t col) {
     Nearest nearest;
     const auto look_at = [&](int64_t at) {
         const std::vector<int32_t> &columns = rows[at];
@@ -188,13 +187,13 @@ void boundary_mask(const View &labels, const View &out, const Boundaries &which,
     with_integer_type(labels.type, [&](auto tag) {
         using T = typename decltype(tag)::type;
         const int64_t height = labels.shape[1], width = labels.shape[2];
-        parallel_for(labels.shape[0] * height, height * width > 65536 ? threads : 1, [&](int64_t k) {
-            uint8_t *row = out.as<uint8_t>() + k * width;
-            std::fill(row, row + width, uint8_t{0});
-            LabelMap<T>(labels, k / height).boundary_of_row(k % height, counts, [&](int64_t col) {
-                row[col] = 1;
+        parallel_for(
+            labels.shape[0] * height, height * width > 65536 ? threads : 1, [&](int64_t k) {
+                uint8_t *row = out.as<uint8_t>() + k * width;
+                std::fill(row, row + width, uint8_t{0});
+                LabelMap<T>(labels, k / height)
+                    .boundary_of_row(k % height, counts, [&](int64_t col) { row[col] = 1; });
             });
-        });
     });
 }
 

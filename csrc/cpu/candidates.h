@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The classes that may win somewhere in a triangle, and who wins along a row of it.
-// Scores are affine in a triangle: a class beaten at all three corners by one other class is out, and
-// the winning value along a row is convex, so a class that wins at both ends of a range wins between.
-// A plane is held relative to a corner, in double, so that thin triangles lose no precision.
+// Scores are affine in a triangle: a class beaten at all three corners by one other class is out,
+// and the winning value along a row is convex, so a class that wins at both ends of a range wins
+// between. A plane is held relative to a corner, in double, so that thin triangles lose no
+// precision.
 #pragma once
 
 #include <cmath>
@@ -14,21 +15,22 @@
 
 namespace adaseg {
 
-// Labels of `count` pixels, at most `label_block`, on which class k scores start[k] + pixel * change[k];
-// numbers ascend. `labels` has room for a whole block.
+// Labels of `count` pixels, at most `label_block`, on which class k scores start[k] + pixel *
+// change[k]; numbers ascend. `labels` has room for a whole block.
 constexpr int64_t label_block = 64;
 void label_lines(const float *start, const float *change, const int32_t *number, int64_t classes,
                  int64_t count, int32_t *labels);
 void label_lines(const double *start, const double *change, const int32_t *number, int64_t classes,
                  int64_t count, int32_t *labels);
-// keep[c] = no one of three classes beats c at all three corners (at[k][c] < lead[k][w] for each k).
+// keep[c] = no one of three classes beats c at all three corners (at[k][c] < lead[k][w] for each
+// k).
 void find_unbeaten(const float *const (&at)[3], const float (&lead)[3][3], int64_t classes,
                    uint8_t *keep);
 void find_unbeaten(const double *const (&at)[3], const double (&lead)[3][3], int64_t classes,
                    uint8_t *keep);
 
 template <class T> class Candidates {
-  public:
+public:
     using R = typename Compute<T>::type;
 
     explicit Candidates(const VertexScores<T> &scores)
@@ -90,7 +92,7 @@ template <class T> class Candidates {
         }
     }
 
-  private:
+private:
     // The upper class wins where a line is positive: one division finds where that changes.
     template <class L> void fill_two(double dr, double dc, int64_t count, L *labels) const {
         const double change = by_col_[1] - by_col_[0];
@@ -106,7 +108,8 @@ template <class T> class Candidates {
             upper_first = change < 0.0;
         }
         const int64_t cut = std::min(count, static_cast<int64_t>(turn));
-        const L before = static_cast<L>(number_[upper_first]), after = static_cast<L>(number_[!upper_first]);
+        const L before = static_cast<L>(number_[upper_first]),
+                after = static_cast<L>(number_[!upper_first]);
         std::fill(labels, labels + cut, before);
         std::fill(labels + cut, labels + count, after);
     }

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Marks a hot loop to be compiled for several instruction sets, the best of which is chosen when the
-// module is loaded. Only for loops whose result does not depend on it: no sum is reordered and, with
-// -ffp-contract=off, nothing is fused, so the bits stay the same.
+// Marks a hot loop to be compiled for several instruction sets, the best of which is chosen when
+// the module is loaded. Only for loops whose result does not depend on it: no sum is reordered and,
+// with -ffp-contract=off, nothing is fused, so the bits stay the same.
 #pragma once
 
 #include <cstdint>
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__gnu_linux__) && \
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__gnu_linux__) &&   \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define ADASEG_HAS_CLONES
 #define ADASEG_CLONES __attribute__((target_clones("default", "avx2", "arch=x86-64-v4")))
 #else
 #define ADASEG_CLONES
 #endif
 
-// Sixteen floats at a time, in the compiler's own vector types: in plain loops that carry a best value
-// along, compilers spill it or branch. Lowered to whatever the instruction set has.
+// Sixteen floats at a time, in the compiler's own vector types: in plain loops that carry a best
+// value along, compilers spill it or branch. Lowered to whatever the instruction set has.
 #if defined(__GNUC__)
 #define ADASEG_VECTORS
 namespace adaseg {

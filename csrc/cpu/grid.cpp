@@ -14,7 +14,8 @@ template <class T> double at(const View &phi, int64_t item, int axis, int64_t i,
 }
 
 [[noreturn]] void throw_not_finite() {
-    throw std::invalid_argument("phi holds NaN or infinity; finite coordinates in [0, 1] are wanted");
+    throw std::invalid_argument(
+        "phi holds NaN or infinity; finite coordinates in [0, 1] are wanted");
 }
 
 bool holds_covering(const Grid &grid) {
@@ -76,7 +77,8 @@ Grid make_grid(const View &phi, int64_t item, int64_t height, int64_t width, Dia
         }
         grid.image_rows[i] = {first_row(least, grid.lattice), first_row(most, grid.lattice)};
         for (int64_t j = 0; j + 1 < grid.cols; ++j) {
-            const Split split = split_cell(diagonal, upper[j], upper[j + 1], lower[j + 1], lower[j]);
+            const Split split =
+                split_cell(diagonal, upper[j], upper[j + 1], lower[j + 1], lower[j]);
             grid.main[i * (grid.cols - 1) + j] = split.main;
             folded |= split.folded;
         }

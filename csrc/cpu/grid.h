@@ -19,10 +19,10 @@ struct Grid {
     Lattice lattice;
     int64_t rows, cols; // of the sampling tensor
     std::vector<Point> points;
-    std::vector<uint8_t> main;        // per cell: split along A-C
-    std::vector<Range> image_rows;    // per row of cells: image rows it may touch
-    bool covers;                      // (3) holds: no pixel is left without a triangle
-    bool simple;                      // covers, and nothing is folded: exactly one triangle a pixel
+    std::vector<uint8_t> main;     // per cell: split along A-C
+    std::vector<Range> image_rows; // per row of cells: image rows it may touch
+    bool covers;                   // (3) holds: no pixel is left without a triangle
+    bool simple;                   // covers, and nothing is folded: exactly one triangle a pixel
 
     int64_t cells() const { return (rows - 1) * (cols - 1); }
 
@@ -37,8 +37,9 @@ Grid make_grid(const View &phi, int64_t item, int64_t height, int64_t width, Dia
 // Throws std::invalid_argument where `phi` (N, 2, h, w) holds NaN or infinity.
 void require_finite(const View &phi);
 
-// A triangle's corners ordered by row, and on which side of the long edge the middle one lies: by the
-// order of the corners rather than by their positions, so that it is known for flat triangles too.
+// A triangle's corners ordered by row, and on which side of the long edge the middle one lies: by
+// the order of the corners rather than by their positions, so that it is known for flat triangles
+// too.
 struct Ordered {
     int64_t v[3]; // vertex numbers: top, middle, low
     Point p[3];
@@ -62,9 +63,10 @@ inline Ordered order_corners(const Grid &grid, const Corners &corners) {
     return o;
 }
 
-// Calls body(row, left, right, half) for every row of `band` that a triangle crosses: its pixels are
-// [left, right), not yet clipped to the width, empty or (in an inverted triangle) left > right. The
-// edges that bound them are the long one and, in half 0, top to middle, in half 1, middle to low.
+// Calls body(row, left, right, half) for every row of `band` that a triangle crosses: its pixels
+// are [left, right), not yet clipped to the width, empty or (in an inverted triangle) left > right.
+// The edges that bound them are the long one and, in half 0, top to middle, in half 1, middle to
+// low.
 template <class F>
 void walk_triangle(const Lattice &lattice, const Ordered &o, Range band, F &&body) {
     const int64_t rows[3] = {first_row(o.p[0].row, lattice), first_row(o.p[1].row, lattice),
@@ -90,11 +92,11 @@ template <class F>
 void scan_triangle(const Grid &grid, const Corners &corners, Range band, F &&body) {
     walk_triangle(grid.lattice, order_corners(grid, corners), band,
                   [&](int64_t row, int64_t left, int64_t right, int) {
-        const int64_t first = std::min(left, right);
-        const int64_t last = std::min(std::max(left, right), grid.lattice.width);
-        if (first < last)
-            body(row, first, last);
-    });
+                      const int64_t first = std::min(left, right);
+                      const int64_t last = std::min(std::max(left, right), grid.lattice.width);
+                      if (first < last)
+                          body(row, first, last);
+                  });
 }
 
 // Calls body(i, j, second) for every triangle that may touch `band`, in triangle order.
@@ -118,11 +120,11 @@ void for_each_band(const View &phi, int64_t height, int64_t width, Diagonal diag
         return;
     // A few bands a thread even out bands of unequal work; more would repeat work on their seams.
     const int64_t wanted = threads > 1 ? 4 * threads : 1;
-    const int64_t bands = std::max<int64_t>(1, std::min(height / 16, wanted / std::min(items, wanted)));
+    const int64_t bands =
+        std::max<int64_t>(1, std::min(height / 16, wanted / std::min(items, wanted)));
     std::vector<Grid> grids(items);
-    parallel_for(items, threads, [&](int64_t n) {
-        grids[n] = make_grid(phi, n, height, width, diagonal);
-    });
+    parallel_for(items, threads,
+                 [&](int64_t n) { grids[n] = make_grid(phi, n, height, width, diagonal); });
     parallel_for(items * bands, threads, [&](int64_t k) {
         body(grids[k / bands], k / bands, piece(height, bands, k % bands));
     });

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Scores at the grid's vertices -> scores at every pixel, affine in each triangle (sec. 3.3).
-// A row is the sequence of its spans, one a triangle, found once for all channels. A span's value at
-// its first pixel comes from exact weights and advances by a constant. Where no grid is folded the
-// spans of a row are disjoint and are written from left to right as whole vectors, each one's
+// A row is the sequence of its spans, one a triangle, found once for all channels. A span's value
+// at its first pixel comes from exact weights and advances by a constant. Where no grid is folded
+// the spans of a row are disjoint and are written from left to right as whole vectors, each one's
 // overhang being overwritten by the next; else later triangles have to win, and only own pixels are
 // written. The backward pass is in interpolate_backward.cpp.
 #include <cstring>
@@ -14,8 +14,8 @@
 
 namespace adaseg {
 
-// row[first[k] + t] = start[k * stride] + t * change[k * stride] for the pixels of span k, which end
-// where span k + 1 begins; up to `overhang` more are written.
+// row[first[k] + t] = start[k * stride] + t * change[k * stride] for the pixels of span k, which
+// end where span k + 1 begins; up to `overhang` more are written.
 constexpr int64_t overhang = 16;
 void fill_lines(const float *start, const float *change, int64_t stride, const int32_t *first,
                 int64_t spans, float *row);
@@ -60,7 +60,8 @@ template <class T, class R> std::vector<R> by_vertex(const View &scores, int64_t
             for (int64_t c = 0; c < channels; ++c) {
                 const T *row = scores.item<T>(n) + c * scores.strides[1] + i * scores.strides[2];
                 for (int64_t j = from; j < std::min(from + block, cols); ++j)
-                    values[(i * cols + j) * channels + c] = static_cast<R>(row[j * scores.strides[3]]);
+                    values[(i * cols + j) * channels + c] =
+                        static_cast<R>(row[j * scores.strides[3]]);
             }
     return values;
 }
@@ -73,7 +74,8 @@ void find_lines(const Span &span, const R *values, int64_t channels, R *start, R
     const R w0 = static_cast<R>(span.weights.at[0]), w1 = static_cast<R>(span.weights.at[1]),
             w2 = static_cast<R>(span.weights.at[2]);
     // The weights' changes add up to zero: differences keep a constant constant.
-    const R d1 = static_cast<R>(span.weights.per_col[1]), d2 = static_cast<R>(span.weights.per_col[2]);
+    const R d1 = static_cast<R>(span.weights.per_col[1]),
+            d2 = static_cast<R>(span.weights.per_col[2]);
     for (int64_t c = 0; c < channels; ++c) {
         start[c] = s0[c] * w0 + s1[c] * w1 + s2[c] * w2;
         change[c] = (s1[c] - s0[c]) * d1 + (s2[c] - s0[c]) * d2;
@@ -132,7 +134,8 @@ void fill_folded(const Grid &grid, const std::vector<R> &values, int64_t channel
                  T *out) {
     const int64_t width = grid.lattice.width, pixels = grid.lattice.height * width;
     for (int64_t c = 0; c < channels && !grid.covers; ++c)
-        std::fill(out + c * pixels + band.begin * width, out + c * pixels + band.end * width, T(0.0f));
+        std::fill(out + c * pixels + band.begin * width, out + c * pixels + band.end * width,
+                  T(0.0f));
     std::vector<Span> spans;
     std::vector<R> start(channels), change(channels);
     find_spans(grid, band, spans);
@@ -194,12 +197,12 @@ void interpolate(const View &scores, const View &phi, const View &out, Diagonal 
                      [&](int64_t n) { values[n] = by_vertex<T, R>(scores, n); });
         for_each_band(phi, height, width, diagonal, threads,
                       [&](const Grid &grid, int64_t n, Range band) {
-            T *to = out.as<T>() + n * channels * height * width;
-            if (grid.simple)
-                fill_simple(grid, values[n], channels, band, to);
-            else
-                fill_folded(grid, values[n], channels, band, to);
-        });
+                          T *to = out.as<T>() + n * channels * height * width;
+                          if (grid.simple)
+                              fill_simple(grid, values[n], channels, band, to);
+                          else
+                              fill_folded(grid, values[n], channels, band, to);
+                      });
     });
 }
 

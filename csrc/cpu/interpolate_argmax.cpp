@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Labels at every pixel straight from the scores at the grid's vertices; no score tensor at full
-// size. A class that wins at all three corners of a triangle wins everywhere in it, so only triangles
-// whose corners differ are scanned. They bound regions of one label, which are filled as runs: on
-// every row an edge between such a region and a scanned triangle adds the region's label (plus one)
-// where the region begins and takes it away where it ends, and the running sum is the label. The
-// order of coinciding edges does not matter to a sum, and edges between two scanned triangles cancel.
-// Folded grids, where a pixel may have several triangles, are painted triangle by triangle instead.
+// size. A class that wins at all three corners of a triangle wins everywhere in it, so only
+// triangles whose corners differ are scanned. They bound regions of one label, which are filled as
+// runs: on every row an edge between such a region and a scanned triangle adds the region's label
+// (plus one) where the region begins and takes it away where it ends, and the running sum is the
+// label. The order of coinciding edges does not matter to a sum, and edges between two scanned
+// triangles cancel. Folded grids, where a pixel may have several triangles, are painted triangle by
+// triangle instead.
 #include "cpu/candidates.h"
 #include "cpu/grid.h"
 #include "cpu/kernels.h"
@@ -20,7 +21,7 @@ struct Change {
 
 // Changes of the rows of a band, appended in any order.
 class RowChanges {
-  public:
+public:
     RowChanges(Range band, int64_t expected) : band_(band), rows_(band.end - band.begin) {
         for (auto &row : rows_)
             row.reserve(expected);
@@ -54,7 +55,7 @@ class RowChanges {
         }
     }
 
-  private:
+private:
     Range band_;
     std::vector<std::vector<Change>> rows_;
 };
@@ -71,10 +72,10 @@ void label_triangle(const Grid &grid, const VertexScores<T> &scores, const Corne
     const Point p[3] = {grid.points[corners.v[0]], grid.points[corners.v[1]],
                         grid.points[corners.v[2]]};
     const int32_t across = edge_label(scores, o.v[0], o.v[2]);
-    const int32_t side[2] = {edge_label(scores, o.v[0], o.v[1]), edge_label(scores, o.v[1], o.v[2])};
+    const int32_t side[2] = {edge_label(scores, o.v[0], o.v[1]),
+                             edge_label(scores, o.v[1], o.v[2])};
     bool chosen = false;
-    walk_triangle(grid.lattice, o, band,
-                  [&](int64_t row, int64_t left, int64_t right, int half) {
+    walk_triangle(grid.lattice, o, band, [&](int64_t row, int64_t left, int64_t right, int half) {
         const int32_t at_left = o.middle_right ? across : side[half];
         const int32_t at_right = o.middle_right ? side[half] : across;
         if (at_left)
@@ -144,14 +145,16 @@ template <class T, class L>
 void label_folded(const Grid &grid, const VertexScores<T> &scores, Range band, L *out) {
     const int64_t width = grid.lattice.width;
     if (!grid.covers) // 255 where labels are bytes, -1 where 255 is a class
-        std::fill(out + band.begin * width, out + band.end * width, static_cast<L>(sizeof(L) == 1 ? 255 : -1));
+        std::fill(out + band.begin * width, out + band.end * width,
+                  static_cast<L>(sizeof(L) == 1 ? 255 : -1));
     Candidates<T> candidates(scores);
     visit_triangles(grid, band, [&](int64_t i, int64_t j, int second) {
         const Corners corners = grid.corners(i, j, second);
         const Point p[3] = {grid.points[corners.v[0]], grid.points[corners.v[1]],
                             grid.points[corners.v[2]]};
         const int32_t best = scores.best(corners.v[0]);
-        const bool constant = best == scores.best(corners.v[1]) && best == scores.best(corners.v[2]);
+        const bool constant =
+            best == scores.best(corners.v[1]) && best == scores.best(corners.v[2]);
         bool chosen = false;
         scan_triangle(grid, corners, band, [&](int64_t row, int64_t first, int64_t last) {
             if (constant)
@@ -184,11 +187,11 @@ void interpolate_argmax(const View &scores, const View &phi, const View &out, Di
         };
         for_each_band(phi, height, width, diagonal, threads,
                       [&](const Grid &grid, int64_t n, Range band) {
-            if (out.type == DType::u8)
-                label(grid, n, band, out.as<uint8_t>());
-            else
-                label(grid, n, band, out.as<int32_t>());
-        });
+                          if (out.type == DType::u8)
+                              label(grid, n, band, out.as<uint8_t>());
+                          else
+                              label(grid, n, band, out.as<int32_t>());
+                      });
     });
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gradients of the interpolation to the scores and to the positions of the vertices.
-// Sums are taken per triangle, then per vertex, always in the same order, so that they do not depend
-// on the number of threads. Which pixels a triangle owns is read from a map of owners, since later
-// triangles take pixels from earlier ones where the grid is folded.
+// Sums are taken per triangle, then per vertex, always in the same order, so that they do not
+// depend on the number of threads. Which pixels a triangle owns is read from a map of owners, since
+// later triangles take pixels from earlier ones where the grid is folded.
 #include "core/barycentric.h"
 #include "cpu/grid.h"
 #include "cpu/kernels.h"
@@ -33,23 +33,23 @@ void add_triangle(const Grid &grid, const std::vector<int32_t> &face, int32_t nu
     const Point p[3] = {grid.points[corners.v[0]], grid.points[corners.v[1]],
                         grid.points[corners.v[2]]};
     std::fill(sums.begin(), sums.end(), 0.0);
-    scan_triangle(grid, corners, {0, grid.lattice.height},
-                  [&](int64_t row, int64_t first, int64_t last) {
-        const int32_t *owner = &face[row * width];
-        const Weights w = weights_at(p, row, first, grid.lattice.bits);
-        for (int64_t c = 0; c < channels; ++c) {
-            const T *g = grad.item<T>(n) + c * grad.strides[1] + row * grad.strides[2];
-            double sum = 0, moment = 0;
-            for (int64_t col = first; col < last; ++col)
-                if (owner[col] == number) {
-                    const double value = static_cast<double>(g[col * step]);
-                    sum += value;
-                    moment += value * static_cast<double>(col - first);
-                }
-            for (int k = 0; k < 3; ++k)
-                sums[3 * c + k] += w.at[k] * sum + w.per_col[k] * moment;
-        }
-    });
+    scan_triangle(
+        grid, corners, {0, grid.lattice.height}, [&](int64_t row, int64_t first, int64_t last) {
+            const int32_t *owner = &face[row * width];
+            const Weights w = weights_at(p, row, first, grid.lattice.bits);
+            for (int64_t c = 0; c < channels; ++c) {
+                const T *g = grad.item<T>(n) + c * grad.strides[1] + row * grad.strides[2];
+                double sum = 0, moment = 0;
+                for (int64_t col = first; col < last; ++col)
+                    if (owner[col] == number) {
+                        const double value = static_cast<double>(g[col * step]);
+                        sum += value;
+                        moment += value * static_cast<double>(col - first);
+                    }
+                for (int k = 0; k < 3; ++k)
+                    sums[3 * c + k] += w.at[k] * sum + w.per_col[k] * moment;
+            }
+        });
 }
 
 // Adds -weight * gradient of the triangle's affine function, per unit of phi.
@@ -64,10 +64,9 @@ void add_motion(const Grid &grid, const Corners &corners, const View &scores, in
     for (int64_t c = 0; c < scores.shape[1]; ++c) {
         double s[3];
         for (int k = 0; k < 3; ++k)
-            s[k] = static_cast<double>(
-                scores.item<T>(n)[c * scores.strides[1] +
-                                  (corners.v[k] / grid.cols) * scores.strides[2] +
-                                  (corners.v[k] % grid.cols) * scores.strides[3]]);
+            s[k] = static_cast<double>(scores.item<T>(
+                n)[c * scores.strides[1] + (corners.v[k] / grid.cols) * scores.strides[2] +
+                   (corners.v[k] % grid.cols) * scores.strides[3]]);
         const double by_row = (s[1] - s[0]) * g.row[1] + (s[2] - s[0]) * g.row[2];
         const double by_col = (s[1] - s[0]) * g.col[1] + (s[2] - s[0]) * g.col[2];
         for (int k = 0; k < 3; ++k) {

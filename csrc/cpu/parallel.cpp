@@ -12,8 +12,7 @@ namespace {
 bool forked = false;
 
 #if defined(__unix__) || defined(__APPLE__)
-[[maybe_unused]] const int registered =
-    pthread_atfork(nullptr, nullptr, [] { forked = true; });
+[[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, [] { forked = true; });
 #endif
 } // namespace
 

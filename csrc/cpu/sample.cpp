@@ -38,7 +38,8 @@ template <class F> void for_each_piece(const View &image, const View &phi, int t
     });
 }
 
-template <class T> void copy_pixels(const View &image, const View &phi, const View &out, int threads) {
+template <class T>
+void copy_pixels(const View &image, const View &phi, const View &out, int threads) {
     const int64_t channels = image.shape[1], points = phi.shape[2] * phi.shape[3];
     for_each_piece(image, phi, threads, [&](int64_t n, const std::vector<int64_t> &offsets) {
         const T *from = image.item<T>(n);
@@ -101,8 +102,7 @@ void sample_backward(const View &grad, const View &phi, const View &grad_image,
             // A plane is one thread's, so that points that share a pixel add up in a fixed order.
             parallel_for(items * channels, threads, [&](int64_t k) {
                 const int64_t n = k / channels, c = k % channels;
-                const std::vector<int64_t> offsets =
-                    pixel_offsets(phi, n, height, width, width, 1);
+                const std::vector<int64_t> offsets = pixel_offsets(phi, n, height, width, width, 1);
                 using A = typename Compute<T>::type;
                 std::vector<A> sums;
                 T *to = grad_image.as<T>() + k * pixels;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The scores of one item as label kernels read them: each vertex's best class, and on demand the
-// classes of a vertex side by side. Ties go to the lowest class; a NaN never wins, except as class 0.
+// classes of a vertex side by side. Ties go to the lowest class; a NaN never wins, except as class
+// 0.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +26,7 @@ void improve_best(const float *value, int64_t count, int32_t number, float *most
 void improve_best(const double *value, int64_t count, int32_t number, double *most, int32_t *best);
 
 template <class T> class VertexScores {
-  public:
+public:
     using R = typename Compute<T>::type;
 
     VertexScores() = default;
@@ -53,7 +54,7 @@ template <class T> class VertexScores {
             to[c] = static_cast<R>(from[c * plane_]);
     }
 
-  private:
+private:
     void read_row(int64_t c, int64_t i, R *to) const {
         const T *from = data_ + c * plane_ + i * down_;
         if (right_ == 1)

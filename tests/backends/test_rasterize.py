@@ -144,6 +144,32 @@ def test_uncovered_pixels(backend: str, dtype: Any) -> None:
     assert weights.dtype == (np.float64 if dtype == np.float64 else np.float32)
 
 
+def one_side_moved_in(side: str) -> tuple[Array, Array]:
+    """A grid that leaves one side of a 9 x 9 image uncovered, and which pixels it covers."""
+    phi, covered = grids("uniform", (3, 3), (9, 9)), np.ones((9, 9), bool)
+    axis, end = {"top": (0, 0), "bottom": (0, -1), "left": (1, 0), "right": (1, -1)}[side]
+    border = phi[0, axis].swapaxes(0, axis)[end]
+    border[:] = np.abs(border - 0.15)  # 1.2 pixels
+    covered.swapaxes(0, axis)[[0, 1] if end == 0 else [-1, -2]] = False
+    return phi, covered
+
+
+@every_backend
+@pytest.mark.parametrize("side", ["top", "bottom", "left", "right"])
+def test_one_side_uncovered(backend: str, side: str) -> None:
+    phi, covered = one_side_moved_in(side)
+    scores = np.ones((1, 1, 3, 3), np.float32)
+    with backends.use_backend(backend):
+        for _ in range(3):  # into memory that may hold the last result
+            faces, weights = backends.rasterize(phi, (9, 9))
+            values = backends.interpolate(scores, phi, (9, 9))
+            labels = backends.interpolate_argmax(scores, phi, (9, 9))
+            np.testing.assert_array_equal(faces[0] != -1, covered)
+            np.testing.assert_array_equal(weights[0].any(0), covered)
+            np.testing.assert_array_equal(values[0, 0] != 0, covered)
+            np.testing.assert_array_equal(labels[0], np.where(covered, 0, 255))
+
+
 @every_backend
 def test_coordinates_outside_are_clamped(backend: str) -> None:
     with backends.use_backend(backend):

@@ -143,3 +143,14 @@ def test_a_backend_that_was_chosen_needs_no_warning(tmp_path: Path) -> None:
 
 def test_default_threads() -> None:
     assert 1 <= table.default_threads() <= 4096
+
+
+def test_build_info_tells_what_serves() -> None:
+    with backends.use_backend("reference"):
+        assert adaseg_fast.build_info() == {"backend": "reference"}
+    if "native" in backends.available_backends():
+        with backends.use_backend("native"):
+            info = adaseg_fast.build_info()
+        assert info["backend"] == "native"
+        assert info["version"] == adaseg_fast.__version__
+        assert info["instruction_set"] in ("AVX-512 (x86-64-v4)", "AVX2", "baseline")

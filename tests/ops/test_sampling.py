@@ -200,6 +200,17 @@ def test_resize_is_bilinear_with_aligned_corners(
     assert torch.equal(resized[:, :, ends][..., ends], phi[:, :, ends][..., ends])
 
 
+@given(before=sizes, after=sizes, seed=st.integers(0, 999), dtype=st.sampled_from(FLOATS))
+def test_resize_keeps_what_is_equal(
+    before: tuple[int, int], after: tuple[int, int], seed: int, dtype: Any
+) -> None:
+    rows = random_phi(seed, before, dtype)[..., :1].expand(2, 2, *before)
+    resized = ops.resize_sampling_tensor(rows, after)
+    assert torch.equal(resized, resized[..., :1].expand(resized.shape))
+    constant = ops.resize_sampling_tensor(rows[:, :, :1].expand(2, 2, *before), after)
+    assert torch.equal(constant, rows[:, :, :1, :1].expand(constant.shape))
+
+
 @given(before=sizes, after=sizes)
 def test_resize_of_the_uniform_tensor(before: tuple[int, int], after: tuple[int, int]) -> None:
     resized = ops.resize_sampling_tensor(ops.uniform_sampling_tensor(before), after)
