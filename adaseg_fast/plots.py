@@ -63,8 +63,9 @@ def panel(
         cell: inches a picture.
     """
     aspect = rows[0][0].shape[0] / rows[0][0].shape[1]
-    height = len(rows) * (cell * aspect + 0.3) + 1.0
-    figure = Figure(figsize=(cell * len(titles), height), layout="constrained")
+    height = len(rows) * (cell * aspect + 0.16) + 0.9
+    figure = Figure(figsize=(cell * len(titles), height), dpi=110)
+    figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.0)
     axes = figure.subplots(len(rows), len(titles), squeeze=False)
     for i, pictures in enumerate(rows):
         for j, picture in enumerate(pictures):
@@ -79,7 +80,7 @@ def panel(
     if legend:
         names, colors = legend
         handles = [
-            axes[0][0].scatter([], [], s=90, marker="s", color=np.array(color) / 255)
+            axes[0][0].scatter([], [], s=90, marker="s", color=np.array(color) / 255, ec="grey")
             for color in colors
         ]
         figure.legend(

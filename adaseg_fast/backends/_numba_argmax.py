@@ -39,34 +39,86 @@ def best_classes(scores: NDArray[Any], sources: int = SOURCES) -> NDArray[np.int
 
 
 @inlined
-def _mark_edge(
-    lattice: Lattice,
+def _right_edge(p: LabelledPoint, q: LabelledPoint, s: LabelledPoint) -> tuple[LabelledPoint, ...]:
+    """Upper and lower end of the edge on a mixed triangle's right that joins vertices of one class.
+
+    There is one at most; if there is none, the ends of another edge.
+    """
+    top, mid, low = sorted_by_row(p, q, s)
+    if area2(top, mid, low) <= 0:
+        return top, low
+    return (top, mid) if top[2] == mid[2] else (mid, low)
+
+
+@inlined
+def _add_edge(
     upper: LabelledPoint,
     lower: LabelledPoint,
+    lattice: Lattice,
     begin: int,
     end: int,
-    shares: NDArray[np.int32],
-    marks: NDArray[np.uint8],
-    plain: NDArray[np.bool_],
-    out: NDArray[Any],
-) -> None:
-    """Have the rows that an edge between vertices of one class crosses filled with it, from there.
-
-    Where two edges meet in a pixel, which is further right is not known: the row becomes plain.
-    """
-    label = upper[2]
+    edges: NDArray[np.int64],
+    count: int,
+) -> int:
+    """Add to a list of ``count`` an edge between vertices of one class, if any row crosses it."""
     first = max(begin, first_row(upper[0], lattice))
     last = min(end, first_row(lower[0], lattice))
-    if label != lower[2] or first >= last:
-        return
-    cross(upper, lower, lattice, first, shares, 0, last - first, 0)
-    for row in range(first, last):
-        col = shares[row - first, 0]
-        if col < out.shape[1]:
-            if marks[row - begin, col] and out[row, col] != label:
-                plain[row - begin] = True
-            marks[row - begin, col] = 1
-            out[row, col] = label
+    edges[count, 0], edges[count, 1] = first, last
+    edges[count, 2], edges[count, 3] = upper[0], upper[1]
+    edges[count, 4], edges[count, 5] = lower[0], lower[1]
+    edges[count, 6] = upper[2]
+    return count + (first < last and upper[2] == lower[2])
+
+
+@inlined
+def _list_edges(
+    points: NDArray[np.int64],
+    main: NDArray[np.bool_],
+    upright: NDArray[np.bool_],
+    touched: NDArray[np.int64],
+    lattice: Lattice,
+    best: NDArray[np.int32],
+    begin: int,
+    end: int,
+    plain: NDArray[np.bool_],
+    edges: NDArray[np.int64],
+) -> int:
+    """List the edges to the right of which the class follows that both their ends have.
+
+    They are those on the right of mixed triangles, and those of the left border. Per edge: first
+    image row and the one after the last, row and column of the upper end and of the lower end, the
+    class. Sets ``plain`` for the rows that turned-over or flat triangles touch.
+    """
+    rows, cols = main.shape
+    count = 0
+    for i in range(rows):
+        if touched[i, 1] <= begin or touched[i, 0] >= end:
+            continue
+        a, d = i * (cols + 1), (i + 1) * (cols + 1)
+        upper, lower = min(points[a, 0], points[d, 0]), max(points[a, 0], points[d, 0])
+        count = _add_edge(
+            (upper, 0, best[a]), (lower, 0, best[d]), lattice, begin, end, edges, count
+        )
+        for j in range(cols):
+            v = a + j
+            same = best[v] == best[v + 1] == best[v + cols + 1] == best[v + cols + 2]
+            if same and upright[i, j]:
+                continue
+            for second in range(2):
+                x, y, z = corners(main[i, j], second, i, j, cols + 1)
+                p = (points[x, 0], points[x, 1], best[x])
+                q = (points[y, 0], points[y, 1], best[y])
+                s = (points[z, 0], points[z, 1], best[z])
+                area, uniform = area2(p, q, s), p[2] == q[2] == s[2]
+                if area < 0 or (area == 0 and not uniform):
+                    first = max(begin, first_row(min(p[0], q[0], s[0]), lattice))
+                    last = min(end, first_row(max(p[0], q[0], s[0]), lattice))
+                    for row in range(first, last):
+                        plain[row - begin] = True
+                elif not uniform:
+                    upper_end, lower_end = _right_edge(p, q, s)
+                    count = _add_edge(upper_end, lower_end, lattice, begin, end, edges, count)
+    return count
 
 
 @inlined
@@ -88,39 +140,6 @@ def _fill_row(
         fill(out, row, first, width, out[row, first])
 
 
-@inlined
-def _mark_triangle(
-    points: NDArray[np.int64],
-    lattice: Lattice,
-    best: NDArray[np.int32],
-    triangle: tuple[int, int, int],
-    begin: int,
-    end: int,
-    shares: NDArray[np.int32],
-    marks: NDArray[np.uint8],
-    plain: NDArray[np.bool_],
-    out: NDArray[Any],
-) -> None:
-    a, b, c = triangle
-    p, q, s = point(points, a), point(points, b), point(points, c)
-    area = area2(p, q, s)
-    if area >= 0 and best[a] == best[b] == best[c]:
-        return
-    top, mid, low = sorted_by_row(
-        (p[0], p[1], best[a]), (q[0], q[1], best[b]), (s[0], s[1], best[c])
-    )
-    if area <= 0:
-        first = max(begin, first_row(top[0], lattice))
-        for row in range(first, min(end, first_row(low[0], lattice))):
-            plain[row - begin] = True
-        return
-    # At most one edge of a mixed triangle joins vertices of one class.
-    upper, lower = top, low
-    if area2(top, mid, low) > 0:
-        upper, lower = (top, mid) if top[2] == mid[2] else (mid, low)
-    _mark_edge(lattice, upper, lower, begin, end, shares, marks, plain, out)
-
-
 @kernel
 def fill_uniform(
     grid: Grid,
@@ -140,28 +159,26 @@ def fill_uniform(
         out[begin:end] = -1  # 255 where labels are bytes
         plain[:] = True
         return plain
-    points, main, upright, touched = grid.points, grid.main, grid.upright, grid.touched
-    lattice, (rows, cols) = grid.lattice, main.shape
-    words = np.zeros((end - begin, (out.shape[1] + 7) // 8), np.uint64)
+    points, main, lattice, width = grid.points, grid.main, grid.lattice, grid.lattice.width
+    edges = np.empty((main.shape[0] * (2 * main.shape[1] + 1) + 1, 7), np.int64)
+    count = _list_edges(
+        points, main, grid.upright, grid.touched, lattice, best, begin, end, plain, edges
+    )
+    words = np.zeros((end - begin, (width + 7) // 8), np.uint64)
     marks = words.view(np.uint8)
     shares = np.empty((end - begin, 2), np.int32)
-    for i in range(rows):
-        if touched[i, 1] <= begin or touched[i, 0] >= end:
-            continue
-        a, d = i * (cols + 1), (i + 1) * (cols + 1)
-        upper, lower = points[a, 0], points[d, 0]
-        top, low = (min(upper, lower), 0, best[a]), (max(upper, lower), 0, best[d])
-        _mark_edge(lattice, top, low, begin, end, shares, marks, plain, out)
-        for j in range(cols):
-            v = a + j
-            same = best[v] == best[v + 1] == best[v + cols + 1] == best[v + cols + 2]
-            if same and upright[i, j]:
-                continue
-            for second in range(2):
-                triangle = corners(main[i, j], second, i, j, cols + 1)
-                _mark_triangle(
-                    points, lattice, best, triangle, begin, end, shares, marks, plain, out
-                )
+    for k in range(count):
+        first, last, label = edges[k, 0], edges[k, 1], edges[k, 6]
+        upper, lower = (edges[k, 2], edges[k, 3]), (edges[k, 4], edges[k, 5])
+        cross(upper, lower, lattice, first, shares, 0, last - first, 0)
+        for row in range(first, last):
+            col = shares[row - first, 0]
+            if col < width:
+                # Which of two edges that meet in a pixel is further right is not known here.
+                if marks[row - begin, col] and out[row, col] != label:
+                    plain[row - begin] = True
+                marks[row - begin, col] = 1
+                out[row, col] = label
     for row in range(begin, end):
         _fill_row(out, row, words, marks, row - begin)
     return plain

@@ -80,52 +80,49 @@ def collect_gradients(
     elements: NDArray[Any],
     offset: int,
     strides: tuple[int, int, int],
-    begin: int,
-    end: int,
+    i: int,
     owed: NDArray[np.float64],
     sources: int = SOURCES,
 ) -> None:
-    """What the rows [begin, end) of cells owe to the vertices above and below them.
+    """What row ``i`` of cells owes to the vertices above and below it.
 
     Args:
         faces: (H, W), the owner of each pixel, or (0, 0) if every pixel has one triangle only.
         scores: (V, C).
         elements: those of the gradient (C, H, W), with the first one's place and the strides.
-        owed: (h - 1, 2, w, C + 2), to the scores and to the row and column of each vertex; only
-            the given rows are written.
+        owed: (h - 1, 2, w, C + 2), to the scores and to the row and column of each vertex; zero
+            at first.
     """
     points, main, lattice = grid.points, grid.main, grid.lattice
     cols, channels = main.shape[1], scores.shape[1]
     sums = np.empty((channels, 3), np.float64)
     shares = np.empty((lattice.height, 2), np.int32)
-    for i in range(begin, end):
-        owed[i] = 0.0
-        for j in range(cols):
-            for second in range(2):
-                a, b, c = corners(main[i, j], second, i, j, cols + 1)
-                p, q, s = point(points, a), point(points, b), point(points, c)
-                first, last = scan(p, q, s, lattice, 0, lattice.height, shares)
-                area = area2(p, q, s)
-                if first == last or area == 0:
-                    continue  # owns no pixel
-                number = 2 * (i * cols + j) + second
-                scale = 1.0 / float(area)
-                by = weight_steps(p, q, s, lattice.bits, scale)
-                sums[:] = 0.0
-                for row in range(first, last):
-                    left, right = shares[row - first, 0], shares[row - first, 1]
-                    if left < right:
-                        at = weights_at(p, q, s, row, left, lattice.bits, scale)
-                        start = offset + row * strides[1]
-                        steps = (strides[0], strides[2])
-                        _add_run(
-                            elements, start, steps, faces, number, row, left, right, at, by, sums
-                        )
-                for k in range(3):
-                    vertex = (a, b, c)[k] - i * (cols + 1)
-                    side, along = vertex // (cols + 1), vertex % (cols + 1)
-                    for channel in range(channels):
-                        owed[i, side, along, channel] += sums[channel, k]
-                    down, right_by = _motion(p, q, s, lattice, a, b, c, scores, sums, k)
-                    owed[i, side, along, channels] += down
-                    owed[i, side, along, channels + 1] += right_by
+    for j in range(cols):
+        for second in range(2):
+            a, b, c = corners(main[i, j], second, i, j, cols + 1)
+            p, q, s = point(points, a), point(points, b), point(points, c)
+            first, last = scan(p, q, s, lattice, 0, lattice.height, shares)
+            area = area2(p, q, s)
+            if first == last or area == 0:
+                continue  # owns no pixel
+            number = 2 * (i * cols + j) + second
+            scale = 1.0 / float(area)
+            by = weight_steps(p, q, s, lattice.bits, scale)
+            sums[:] = 0.0
+            for row in range(first, last):
+                left, right = shares[row - first, 0], shares[row - first, 1]
+                if left < right:
+                    at = weights_at(p, q, s, row, left, lattice.bits, scale)
+                    start = offset + row * strides[1]
+                    steps = (strides[0], strides[2])
+                    _add_run(
+                        elements, start, steps, faces, number, row, left, right, at, by, sums
+                    )
+            for k in range(3):
+                vertex = (a, b, c)[k] - i * (cols + 1)
+                side, along = vertex // (cols + 1), vertex % (cols + 1)
+                for channel in range(channels):
+                    owed[i, side, along, channel] += sums[channel, k]
+                down, right_by = _motion(p, q, s, lattice, a, b, c, scores, sums, k)
+                owed[i, side, along, channels] += down
+                owed[i, side, along, channels + 1] += right_by

@@ -225,6 +225,8 @@ def find_nearest(
                         count[at] = _find_row(labels, rule, at, words, marks, columns[used:])
                         start[at] = used
                         used += count[at]
+                    if count[at] == 0:
+                        continue
                     begin, end = start[at], start[at] + count[at]
                     right = _first_not_before(columns, begin, end, col)
                     for k in (right - 1, right):

@@ -35,8 +35,9 @@ from adaseg_fast.backends._numba_sample import gather, pixel_offsets, scatter
 from adaseg_fast.backends._numba_threads import run
 
 SMALL = 1 << 16  # elements of output below which threads cost more than they save
-# Image rows in hand at a time: a few cells, as triangles on a seam are scanned on both sides of it.
-LEAST_ROWS, CELLS_AT_ONCE = 32, 6
+WORKSPACE = 1 << 21  # bytes that the lists of a band of image rows may take
+BYTES_A_RUN = 48
+LEAST_ROWS = 32  # of a band: triangles on a seam are scanned on both sides of it
 
 __all__ = [
     "boundary_mask",
@@ -55,15 +56,15 @@ def _useful(threads: int, elements: int) -> int:
     return threads if elements > SMALL else 1
 
 
-def _bands(items: int, height: int, rows: int) -> list[tuple[int, int, int]]:
-    """(item, first row, row after the last) of bands of at most ``rows`` rows."""
+def _bands(
+    items: int, height: int, bytes_a_row: int, threads: int
+) -> list[tuple[int, int, int]]:
+    """(item, first row, row after the last) of bands of image rows."""
+    rows = max(LEAST_ROWS, WORKSPACE // bytes_a_row)
+    if threads > 1:  # a few bands a thread even out unequal work
+        rows = min(rows, max(LEAST_ROWS, items * height // (4 * threads)))
     starts = product(range(items), range(0, height, rows))
     return [(n, begin, min(begin + rows, height)) for n, begin in starts]
-
-
-def _bands_of_cells(phi: Array, height: int) -> list[tuple[int, int, int]]:
-    rows = max(LEAST_ROWS, CELLS_AT_ONCE * -(-height // (phi.shape[2] - 1)))
-    return _bands(len(phi), height, rows)
 
 
 def _grids(phi: Array, height: int, width: int, diagonal: int) -> list[Grid]:
@@ -90,7 +91,8 @@ def rasterize(phi: Array, faces: Array, weights: Array, diagonal: int, threads: 
         paint_faces(grids[n], begin, end, faces[n])
         weigh(grids[n], faces[n], begin, end, weights[n])
 
-    run(fill, _bands_of_cells(phi, height), _useful(threads, faces.size))
+    threads = _useful(threads, faces.size)
+    run(fill, _bands(len(phi), height, width, threads), threads)
 
 
 def interpolate(scores: Array, phi: Array, out: Array, diagonal: int, threads: int) -> None:
@@ -107,7 +109,8 @@ def interpolate(scores: Array, phi: Array, out: Array, diagonal: int, threads: i
         interpolate_band(grids[n], vertices[n], begin, end, begin, rows)
         write_half(rows, begin, bit_patterns(out[n]))
 
-    run(fill, _bands_of_cells(phi, height), _useful(threads, out.size))
+    threads, runs_a_row = _useful(threads, out.size), 2 * phi.shape[3]
+    run(fill, _bands(len(phi), height, BYTES_A_RUN * runs_a_row, threads), threads)
 
 
 def interpolate_argmax(scores: Array, phi: Array, out: Array, diagonal: int, threads: int) -> None:
@@ -121,7 +124,8 @@ def interpolate_argmax(scores: Array, phi: Array, out: Array, diagonal: int, thr
         plain = fill_uniform(grids[n], best[n], begin, end, out[n])
         paint_mixed(grids[n], vertices[n], best[n], begin, end, plain, out[n])
 
-    run(fill, _bands_of_cells(phi, height), _useful(threads, out.size))
+    threads = _useful(threads, out.size)
+    run(fill, _bands(len(phi), height, width, threads), threads)
 
 
 def interpolate_backward(
@@ -160,11 +164,10 @@ def _collect(grid: Grid, scores: Array, grad: Array, owed: Array, threads: int) 
         paint_faces(grid, 0, len(faces), faces)
     memory = memory_of(grad if grad.dtype != np.float16 else grad.astype(np.float32))
 
-    def collect(piece: tuple[int, int, int]) -> None:
-        _, begin, end = piece
-        collect_gradients(grid, faces, scores, *memory, begin, end, owed)
+    def collect(row_of_cells: int) -> None:
+        collect_gradients(grid, faces, scores, *memory, row_of_cells, owed)
 
-    run(collect, _bands(1, len(owed), CELLS_AT_ONCE), threads)
+    run(collect, range(len(owed)), threads)
 
 
 def _points(phi: Array) -> Array:
@@ -248,7 +251,8 @@ def boundary_mask(
         n, begin, end = piece
         mark_boundaries(maps[n], rule, begin, end, bit_patterns(out[n]))
 
-    run(fill, _bands(*labels.shape[:2], 4 * LEAST_ROWS), _useful(threads, out.size))
+    threads = _useful(threads, out.size)
+    run(fill, _bands(*labels.shape[:2], 8 * labels.shape[2], threads), threads)
 
 
 def nearest_boundary(

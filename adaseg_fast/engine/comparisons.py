@@ -263,10 +263,8 @@ def _check_labels(labels: Tensor, values: Tensor) -> None:
 
 def _delaunay_pixels(phi: Tensor, size: Size) -> Array:
     """Pixels whose triangle is one of Delaunay's too, (H, W) bool."""
-    from scipy.spatial import Delaunay
-
     points = rivals.pixel_points(phi[0].numpy(), size)
-    theirs = np.sort(Delaunay(points).simplices.astype(np.int64), axis=1)
+    theirs = np.sort(rivals.scipy("spatial").Delaunay(points).simplices.astype(np.int64), axis=1)
     ours = np.sort(ops.triangles(phi, size)[0].numpy(), axis=1)
     numbers = [((t[:, 0] * len(points)) + t[:, 1]) * len(points) + t[:, 2] for t in (ours, theirs)]
     faces, _ = ops.rasterize(phi, size)

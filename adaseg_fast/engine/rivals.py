@@ -12,6 +12,8 @@ used: the package does not need it.
 
 from __future__ import annotations
 
+import importlib
+import os
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -123,6 +125,16 @@ def adaptive_model(problem: Problem) -> AdaptiveSegmenter:
 # --- Rivals ---------------------------------------------------------------------------------------
 
 
+def scipy(part: str) -> Any:
+    """Import a part of SciPy.
+
+    Its linear algebra gets one thread, unless the environment says otherwise: more only slow down
+    the many tiny systems solved here (griddata 20 x). The number is read with the first import.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    return importlib.import_module(f"scipy.{part}")
+
+
 def torch_interpolate(scores: Tensor, size: Size) -> Tensor:
     """Bilinear, corners aligned as in the paper's sampling tensors: (1, C, H, W)."""
     return F.interpolate(scores, size=size, mode="bilinear", align_corners=True)
@@ -141,12 +153,11 @@ def griddata(scores: Array, phi: Array, size: Size) -> Array:
         phi: (2, h, w).
         size: (H, W).
     """
-    from scipy.interpolate import griddata
-
     points = pixel_points(phi, size)
     rows, cols = np.mgrid[: size[0], : size[1]]
-    values = griddata(points, scores.reshape(len(scores), -1).T, (rows, cols), method="linear")
-    return np.asarray(np.moveaxis(values, -1, 0))
+    values = scores.reshape(len(scores), -1).T
+    found = scipy("interpolate").griddata(points, values, (rows, cols), method="linear")
+    return np.asarray(np.moveaxis(found, -1, 0))
 
 
 def pixel_points(phi: Array, size: Size) -> Array:
@@ -191,10 +202,9 @@ def boundaries(labels: Array, classes: Sequence[int] | None = None) -> Array:
 
 def distance_transform(labels: Array, size: Size, classes: Sequence[int] | None = None) -> Array:
     """Nearest boundary pixel to each point of the uniform grid, in pixels: (2, h, w) int32."""
-    from scipy.ndimage import distance_transform_edt
-
     mask = boundaries(labels, classes)
-    nearest = distance_transform_edt(~mask, return_distances=False, return_indices=True)
+    transform = scipy("ndimage").distance_transform_edt
+    nearest = transform(~mask, return_distances=False, return_indices=True)
     rows, cols = grid_pixels(size, (labels.shape[0], labels.shape[1]))
     return np.asarray(nearest[:, rows[:, None], cols])
 
@@ -212,8 +222,7 @@ def sampling_system(size: Size, lam: float = 1.0) -> tuple[Any, Array, Array]:
         The matrix over the unknowns (CSC), which coordinates are unknown, (2, h, w) bool, and the
         right-hand side's part that does not depend on the targets.
     """
-    from scipy import sparse
-
+    sparse = scipy("sparse")
     h, w = size
     paths = [sparse.diags_array([[-1.0] * (n - 1), [1.0] * n], offsets=[-1, 0]) for n in (h, w)]
     steps = [path.tocsr()[1:] for path in paths]
@@ -232,8 +241,7 @@ def sampling_system(size: Size, lam: float = 1.0) -> tuple[Any, Array, Array]:
 
 def spsolve_each(targets: Array, system: tuple[Any, Array, Array]) -> Array:
     """argmin of (2) subject to (3) by one sparse solution an item: (N, 2, h, w) float64."""
-    from scipy.sparse.linalg import spsolve
-
+    spsolve = scipy("sparse.linalg").spsolve
     matrix, unknown, pull = system
     solution = np.zeros(targets.shape)
     solution[:, 0, -1] = solution[:, 1, :, -1] = 1.0

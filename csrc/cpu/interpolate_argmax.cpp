@@ -49,7 +49,9 @@ public:
         for (size_t k = 0; k < changes.size(); ++k) {
             sum += changes[k].value;
             const int64_t first = changes[k].col;
-            const int64_t last = k + 1 < changes.size() ? changes[k + 1].col : width;
+            // Clipped: an image one pixel wide has edges two pixels to the right.
+            const int64_t last =
+                std::min<int64_t>(width, k + 1 < changes.size() ? changes[k + 1].col : width);
             if (sum > 0 && first < last)
                 body(first, last, sum - 1);
         }

@@ -167,6 +167,18 @@ def test_labels_are_those_of_reference(backend: str, kind: str, make: Any) -> No
 
 
 @fast_backend
+@pytest.mark.parametrize("size", [(1, 1), (9, 1), (1, 9)])
+@pytest.mark.parametrize("kind", GRID_KINDS)
+def test_images_one_pixel_wide(backend: str, kind: str, size: tuple[int, int]) -> None:
+    for shape in ((2, 4), (5, 3)):
+        phi = grids(kind, shape, size, items=8)
+        scores = noise(np.random.default_rng(2), (8, 3, *shape))
+        with backends.use_backend(backend):
+            labels = backends.interpolate_argmax(scores, phi, size)
+        assert count_flips(labels, scores, phi, size) <= 2
+
+
+@fast_backend
 @every_maker
 @given(case=cases(most=45), classes=st.integers(2, 40))
 def test_labels_are_those_of_reference_on_any_grid(
