@@ -13,7 +13,7 @@ from adaseg_fast import ops
 from adaseg_fast.engine import comparisons, rivals
 from adaseg_fast.engine.rivals import TARGETS, TENSOR_SIZE, Problem
 
-from bench_helpers import OURS, PROBLEMS, contest, every_problem, record, sides
+from bench_helpers import LARGE, OURS, contest, every_problem, named, record, sides
 
 
 @every_problem
@@ -22,7 +22,7 @@ def test_boundary_mask(
     benchmark: BenchmarkFixture, threads: int, problem: Problem, side: str
 ) -> None:
     compare = {"numpy": comparisons.boundary_mask}
-    contest(benchmark, f"boundary_mask, {problem.size}", side, compare, problem)
+    contest(benchmark, f"boundary_mask, {named(problem.size)}", side, compare, problem)
 
 
 @pytest.mark.parametrize("classes", [None, TARGETS], ids=["all", "targets"])
@@ -37,8 +37,8 @@ def test_nearest_boundary(
 ) -> None:
     pytest.importorskip("scipy")
     compare = partial(comparisons.nearest_boundary, classes=classes)
-    group = f"nearest_boundary, {'targets' if classes else 'all classes'}, {problem.size}"
-    contest(benchmark, group, side, {"scipy distance transform": compare}, problem, once=True)
+    group = f"nearest_boundary, {'targets' if classes else 'all classes'}, {named(problem.size)}"
+    contest(benchmark, group, side, {"scipy distance transform": compare}, problem)
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.int64], ids=str)
@@ -46,7 +46,7 @@ def test_nearest_boundary(
 def test_types_of_labels(
     benchmark: BenchmarkFixture, threads: int, dtype: torch.dtype, side: str
 ) -> None:
-    problem = PROBLEMS["2710x2710"]
+    problem = LARGE
     labels = rivals.scene(problem.size)[1].to(dtype)
     record(benchmark, f"nearest_boundary, {dtype}", side=side, **problem._asdict())
     if side == OURS:

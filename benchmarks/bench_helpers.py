@@ -18,20 +18,25 @@ from adaseg_fast.backends import available_backends
 from adaseg_fast.engine.benchmark import rival_versions
 from adaseg_fast.engine.comparisons import Comparison, across_backends
 from adaseg_fast.engine.evaluate import environment
-from adaseg_fast.engine.rivals import Problem
+from adaseg_fast.engine.rivals import Problem, Size
 
 Compare = Callable[[Problem], Comparison]
 
 FRAME = Problem(19, (128, 128), (1024, 2048))
-PROBLEMS = {
-    "960x720": Problem(19, (64, 64), (960, 720)),
-    "1024x2048": FRAME,
-    "2710x2710": Problem(22, (64, 64), (2710, 2710)),
-}
-every_problem = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS.keys())
+LARGE = Problem(22, (64, 64), (2710, 2710))
+every_problem = pytest.mark.parametrize(
+    "problem",
+    [Problem(19, (64, 64), (960, 720)), FRAME, LARGE],
+    ids=lambda problem: named(problem.size),
+)
 
 OURS = "adaseg_fast"
 NUMBA = "adaseg_fast, numba"
+
+
+def named(size: Size) -> str:
+    """A size as text, rows x columns."""
+    return f"{size[0]}x{size[1]}"
 
 
 def sides(*rivals: str, numba: bool = True) -> pytest.MarkDecorator:
@@ -70,6 +75,8 @@ def contest(
     if side == OURS:
         benchmark(comparison.ours)
         return
+    if side == NUMBA:
+        comparison.rival()  # compiles
     time = partial(benchmark.pedantic, rounds=1) if once else benchmark
     comparison.check(comparison.ours(), time(comparison.rival))
 

@@ -11,7 +11,7 @@ from adaseg_fast import ops
 from adaseg_fast.engine import comparisons, rivals
 from adaseg_fast.engine.rivals import Problem
 
-from bench_helpers import FRAME, OURS, contest, every_problem, record, sides
+from bench_helpers import FRAME, OURS, contest, every_problem, named, record, sides
 
 RIVALS = {
     "torch": comparisons.interpolate,
@@ -24,7 +24,7 @@ RIVALS = {
 def test_interpolate(
     benchmark: BenchmarkFixture, threads: int, problem: Problem, side: str
 ) -> None:
-    contest(benchmark, f"interpolate, {problem.size}", side, RIVALS, problem)
+    contest(benchmark, f"interpolate, {named(problem.size)}", side, RIVALS, problem)
 
 
 @sides("scipy griddata", numba=False)
@@ -34,7 +34,7 @@ def test_griddata(benchmark: BenchmarkFixture, side: str) -> None:
     problem = FRAME._replace(classes=1) if benchmark.disabled else FRAME
     contest(
         benchmark,
-        f"interpolate against griddata, {problem.size}",
+        f"interpolate against griddata, {named(problem.size)}",
         side,
         {"scipy griddata": comparisons.interpolate_and_griddata},
         problem,
@@ -52,7 +52,7 @@ def test_backward(benchmark: BenchmarkFixture, threads: int, side: str) -> None:
     else:
         values, inputs = rivals.torch_interpolate(scores, FRAME.size), (scores,)
     grad = torch.rand(values.shape, generator=torch.Generator().manual_seed(0))
-    record(benchmark, f"interpolate, backward, {FRAME.size}", side=side, **FRAME._asdict())
+    record(benchmark, f"interpolate, backward, {named(FRAME.size)}", side=side, **FRAME._asdict())
     grads = benchmark(torch.autograd.grad, values, inputs, grad, retain_graph=True)
     # The weights of a pixel add up to one.
     torch.testing.assert_close(

@@ -15,7 +15,7 @@ from adaseg_fast import ops
 from adaseg_fast.engine import comparisons, rivals
 from adaseg_fast.engine.rivals import Problem
 
-from bench_helpers import FRAME, contest, every_problem, record, sides
+from bench_helpers import FRAME, contest, every_problem, named, record, sides
 
 
 @pytest.mark.parametrize("scores", ["network", "noise"])
@@ -25,7 +25,7 @@ def test_interpolate_argmax(
     benchmark: BenchmarkFixture, threads: int, problem: Problem, scores: str, side: str
 ) -> None:
     compare = partial(comparisons.interpolate_argmax, noise=scores == "noise")
-    group = f"interpolate_argmax, {scores}, {problem.size}"
+    group = f"interpolate_argmax, {scores}, {named(problem.size)}"
     contest(benchmark, group, side, {"torch": compare}, problem)
 
 

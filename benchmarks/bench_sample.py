@@ -14,7 +14,7 @@ from adaseg_fast.engine import comparisons, rivals
 from adaseg_fast.engine.rivals import Problem
 from adaseg_fast.nn.downsample import IMAGE_MEAN, IMAGE_STD
 
-from bench_helpers import FRAME, contest, every_problem, record, sides
+from bench_helpers import FRAME, contest, every_problem, named, record, sides
 
 RIVALS = {
     "torch grid_sample": comparisons.sample,
@@ -26,7 +26,7 @@ RIVALS = {
 @sides(*RIVALS)
 def test_sample(benchmark: BenchmarkFixture, threads: int, problem: Problem, side: str) -> None:
     problem = problem._replace(grid=(128, 128))
-    contest(benchmark, f"sample, normalise, {problem.size}", side, RIVALS, problem)
+    contest(benchmark, f"sample, normalise, {named(problem.size)}", side, RIVALS, problem)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from adaseg_fast.engine import comparisons
 
-from bench_helpers import FRAME, contest, sides
+from bench_helpers import FRAME, contest, named, sides
 
 
 @pytest.mark.parametrize(("tensor_size", "items"), [(8, 128), (32, 16), (64, 4)])
@@ -21,5 +21,5 @@ def test_solve_sampling(
     pytest.importorskip("scipy")
     size = (tensor_size, tensor_size)
     compare = partial(comparisons.solve_sampling, size=size, items=items)
-    group = f"solve_sampling, {items} of {size}"
+    group = f"solve_sampling, {items} of {named(size)}"
     contest(benchmark, group, side, {"scipy spsolve": compare}, FRAME)

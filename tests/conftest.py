@@ -19,7 +19,7 @@ from adaseg_fast.backends import get_backend
 from helpers import CAMVID
 
 # The same examples on every run and machine, however slow.
-settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=25)
+settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=20)
 settings.load_profile("repeatable")
 
 # Without the compiled kernels the first use of a backend warns, and a warning fails a test.

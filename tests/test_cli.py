@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 import torch
 
@@ -139,4 +138,4 @@ def test_interrupt_leaves_a_usable_checkpoint(root: Path, tmp_path: Path) -> Non
     epochs = len(json.loads((tmp_path / "history.json").read_text()))
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert state["place"]["epoch"] >= epochs >= 1
-    assert all(np.isfinite(v).all() for v in state["module"].values() if v.is_floating_point())
+    assert all(v.isfinite().all() for v in state["module"].values() if v.is_floating_point())

@@ -17,11 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaseg_fast.backends._numba_compile import SOURCES, inlined, kernel
-from adaseg_fast.backends._numba_lattice import Grid, Lattice, area2, corners, first_row, point
+from adaseg_fast.backends._numba_lattice import (
+    Grid,
+    Lattice,
+    Point,
+    area2,
+    corners,
+    first_row,
+    point,
+)
 from adaseg_fast.backends._numba_paint import choose, make_room, paint_triangle
 from adaseg_fast.backends._numba_scan import cross, fill, scan, sorted_by_row
-
-LabelledPoint = tuple[int, int, int]
 
 
 @kernel
@@ -39,10 +45,10 @@ def best_classes(scores: NDArray[Any], sources: int = SOURCES) -> NDArray[np.int
 
 
 @inlined
-def _right_edge(p: LabelledPoint, q: LabelledPoint, s: LabelledPoint) -> tuple[LabelledPoint, ...]:
-    """Upper and lower end of the edge on a mixed triangle's right that joins vertices of one class.
+def _right_edge(p: Point, q: Point, s: Point) -> tuple[Point, Point]:
+    """The edge on a mixed triangle's right that joins vertices of one class: upper and lower end.
 
-    There is one at most; if there is none, the ends of another edge.
+    There is one at most; if there is none, another edge. Points are row, column and class.
     """
     top, mid, low = sorted_by_row(p, q, s)
     if area2(top, mid, low) <= 0:
@@ -52,8 +58,8 @@ def _right_edge(p: LabelledPoint, q: LabelledPoint, s: LabelledPoint) -> tuple[L
 
 @inlined
 def _add_edge(
-    upper: LabelledPoint,
-    lower: LabelledPoint,
+    upper: Point,
+    lower: Point,
     lattice: Lattice,
     begin: int,
     end: int,

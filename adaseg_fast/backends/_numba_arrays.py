@@ -38,13 +38,15 @@ def contiguous(array: Array, dtype: Any) -> Array:
 
 
 def memory_of(array: Array) -> Memory:
-    """All of a strided array's memory, in the order in which it lies there; not for empty arrays."""
-    steps = [stride // array.itemsize for stride in array.strides]
+    """All of a strided array's memory, in the order in which it lies there; for no empty array."""
+    steps = tuple(stride // array.itemsize for stride in array.strides)
+    if array.flags.c_contiguous:
+        return Memory(protected(array.reshape(-1)), 0, steps)
     spans = [(size - 1) * step for size, step in zip(array.shape, steps, strict=True)]
     lowest = array[tuple(slice(None, None, -1 if step < 0 else 1) for step in steps)]
     total = 1 + sum(abs(span) for span in spans)
     elements = as_strided(lowest, (total,), (array.itemsize,), writeable=False)
-    return Memory(elements, -sum(span for span in spans if span < 0), tuple(steps))
+    return Memory(elements, -sum(span for span in spans if span < 0), steps)
 
 
 def bit_patterns(array: Array) -> Array:
@@ -61,6 +63,12 @@ def bit_patterns(array: Array) -> Array:
 def compute_type(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
     """float32 for all floating-point storage types but float64."""
     return np.float64 if dtype == np.float64 else np.float32
+
+
+def store(values: Array, to: Array) -> None:
+    """Round to the type of ``to``; what is beyond its range becomes infinity, quietly."""
+    with np.errstate(over="ignore"):
+        to[...] = values
 
 
 def finite_grid(phi: Array) -> Array:

@@ -79,7 +79,7 @@ def collect_gradients(
     scores: NDArray[np.float64],
     elements: NDArray[Any],
     offset: int,
-    strides: tuple[int, int, int],
+    strides: tuple[int, ...],
     i: int,
     owed: NDArray[np.float64],
     sources: int = SOURCES,
@@ -115,9 +115,7 @@ def collect_gradients(
                     at = weights_at(p, q, s, row, left, lattice.bits, scale)
                     start = offset + row * strides[1]
                     steps = (strides[0], strides[2])
-                    _add_run(
-                        elements, start, steps, faces, number, row, left, right, at, by, sums
-                    )
+                    _add_run(elements, start, steps, faces, number, row, left, right, at, by, sums)
             for k in range(3):
                 vertex = (a, b, c)[k] - i * (cols + 1)
                 side, along = vertex // (cols + 1), vertex % (cols + 1)

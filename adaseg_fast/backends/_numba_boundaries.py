@@ -34,7 +34,7 @@ class Rule(NamedTuple):
         ignoring: whether a label is ignored.
         ignored: that label.
         choosing: whether one of the two labels has to be among ``classes``.
-        classes: (K,), ascending.
+        classes: (K,).
     """
 
     ignoring: bool
@@ -44,20 +44,17 @@ class Rule(NamedTuple):
 
 
 @inlined
-def _parts(label: Any, other: Any, ignoring: bool, ignored: Any) -> bool:
+def _parts(label: Any, other: Any, ignoring: bool, ignored: Any) -> Any:
+    """Whether another label and the boundary to it count, unless ``label`` itself is ignored."""
     return (label != other) & ((other != ignored) | (not ignoring))
 
 
 @inlined
 def _is_among(label: Any, classes: NDArray[Any]) -> bool:
-    low, high = 0, len(classes)
-    while low < high:
-        middle = (low + high) // 2
-        if classes[middle] < label:
-            low = middle + 1
-        else:
-            high = middle
-    return low < len(classes) and classes[low] == label
+    found = False
+    for k in range(len(classes)):
+        found |= classes[k] == label
+    return found
 
 
 @inlined
@@ -71,7 +68,7 @@ def _mark_row(
     ignored: Any,
     marks: NDArray[np.uint8],
 ) -> None:
-    """Set ``marks`` on a row's boundary pixels; ``here``, ``above``, ``below``: where rows start."""
+    """Set ``marks`` on a row's boundary pixels; ``here``, ``above``, ``below``: starts of rows."""
     for col in range(1, width - 1):
         at = np.uint64(here) + np.uint64(col)
         label = elements[at]
@@ -90,30 +87,6 @@ def _mark_row(
 
 
 @inlined
-def _is_chosen(
-    elements: NDArray[Any],
-    here: int,
-    above: int,
-    below: int,
-    width: int,
-    col: int,
-    ignoring: bool,
-    ignored: Any,
-    classes: NDArray[Any],
-) -> bool:
-    """Whether a boundary pixel is one between classes that count."""
-    label = elements[here + col]
-    if _is_among(label, classes):
-        return True
-    beside = (here + max(col - 1, 0), here + min(col + 1, width - 1), above + col, below + col)
-    for at in beside:
-        other = elements[at]
-        if _parts(label, other, ignoring, ignored) and _is_among(other, classes):
-            return True
-    return False
-
-
-@inlined
 def _find_row(
     labels: LabelMap,
     rule: Rule,
@@ -121,26 +94,35 @@ def _find_row(
     words: NDArray[np.uint64],
     marks: NDArray[np.uint8],
     columns: NDArray[np.int32],
+    first: int,
 ) -> int:
-    """List a row's boundary columns and count them; ``marks`` are the bytes of ``words``."""
+    """List a row's boundary columns from columns[first] on, and count them.
+
+    ``marks`` are the bytes of ``words``.
+    """
     elements, classes = labels.elements, rule.classes
     here = labels.first + row * labels.down
     above = here - labels.down if row > 0 else here
     below = here + labels.down if row + 1 < labels.height else here
     _mark_row(elements, here, above, below, labels.width, rule.ignoring, rule.ignored, marks)
-    count = 0
+    ignoring, ignored, choosing = rule.ignoring, rule.ignored, rule.choosing
+    count, width = 0, labels.width
     for word in range(len(words)):
         if words[word] == 0:
             continue
         for col in range(8 * word, 8 * word + 8):
-            if marks[col] and (
-                not rule.choosing
-                or _is_chosen(
-                    elements, here, above, below, labels.width, col, rule.ignoring, rule.ignored,
-                    classes,
-                )
-            ):
-                columns[count] = col
+            if not marks[col]:
+                continue
+            counts = True
+            if choosing:
+                label, left, right = elements[here + col], max(col - 1, 0), min(col + 1, width - 1)
+                counts = _is_among(label, classes)
+                for at in (here + left, here + right, above + col, below + col):
+                    other = elements[at]
+                    if not counts and _parts(label, other, ignoring, ignored):
+                        counts = _is_among(other, classes)
+            if counts:
+                columns[first + count] = col
                 count += 1
     return count
 
@@ -161,7 +143,7 @@ def mark_boundaries(
     columns = np.empty(width, np.int32)
     for row in range(begin, end):
         if rule.choosing:
-            count = _find_row(labels, rule, row, words, marks, columns)
+            count = _find_row(labels, rule, row, words, marks, columns, 0)
             for col in range(width):
                 out[row, col] = 0
             for k in range(count):
@@ -186,28 +168,22 @@ def _relative(index: int, size: int) -> float:
     return float(index) / float(size - 1) if size > 1 else 0.0
 
 
-@inlined
-def _first_not_before(columns: NDArray[np.int32], begin: int, end: int, col: int) -> int:
-    while begin < end:
-        middle = (begin + end) // 2
-        if columns[middle] < col:
-            begin = middle + 1
-        else:
-            end = middle
-    return begin
-
-
 @kernel
 def find_nearest(
     labels: LabelMap, rule: Rule, out: NDArray[np.float32], sources: int = SOURCES
 ) -> None:
-    """Nearest boundary pixel of each point of a uniform grid, (2, h, w); see the public function."""
+    """Nearest boundary pixel of each point of a uniform grid, (2, h, w), in relative coordinates.
+
+    The smallest row, then column, on a tie; the point itself if there is no boundary.
+    """
     height, width = labels.height, labels.width
     _, h, w = out.shape
     words = np.zeros((width + 7) // 8, np.uint64)
     marks = words.view(np.uint8)
+    # Row r has count[r] columns from columns[start[r]] on; -1: not looked at yet. There is room for
+    # every pixel, but memory that is never written to costs nothing.
     start, count = np.empty(height, np.int64), np.full(height, -1, np.int64)
-    columns, used = np.empty(4 * width, np.int32), 0
+    columns, used = np.empty(height * width, np.int32), 0
     for i in range(h):
         for j in range(w):
             row, col = _even_pixel(i, h, height), _even_pixel(j, w, width)
@@ -218,23 +194,21 @@ def find_nearest(
                     if at < 0 or at >= height:
                         continue
                     if count[at] < 0:
-                        if used + width > len(columns):
-                            more = np.empty(2 * len(columns), np.int32)
-                            more[:used] = columns[:used]
-                            columns = more
-                        count[at] = _find_row(labels, rule, at, words, marks, columns[used:])
                         start[at] = used
+                        count[at] = _find_row(labels, rule, at, words, marks, columns, used)
                         used += count[at]
-                    if count[at] == 0:
-                        continue
-                    begin, end = start[at], start[at] + count[at]
-                    right = _first_not_before(columns, begin, end, col)
-                    for k in (right - 1, right):
-                        if k < begin or k >= end:
-                            continue
+                    first, last = start[at], start[at] + count[at]
+                    right, beyond = first, last
+                    while right < beyond:  # the first column that is not left of the point
+                        middle = (right + beyond) // 2
+                        if columns[middle] < col:
+                            right = middle + 1
+                        else:
+                            beyond = middle
+                    for k in range(max(right - 1, first), min(right + 1, last)):
                         distance = away * away + (columns[k] - col) ** 2
-                        first = at < near_row or (at == near_row and columns[k] < near_col)
-                        if distance < nearest or (distance == nearest and first):
+                        before = at < near_row or (at == near_row and columns[k] < near_col)
+                        if distance < nearest or (distance == nearest and before):
                             nearest, near_row, near_col = distance, at, columns[k]
                 away += 1
             out[0, i, j] = _relative(i, h) if near_row < 0 else _relative(near_row, height)

@@ -8,19 +8,20 @@ whatever the number of threads. Integer quotients round down, as Python's do.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable
 from importlib import resources
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from numba import njit
+from numba.extending import intrinsic
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def _digest_of_sources() -> int:
-    modules = (file for file in resources.files(__package__).iterdir())
     digest = hashlib.sha256()
-    for module in sorted(modules, key=lambda file: file.name):
+    for module in sorted(resources.files(__package__).iterdir(), key=lambda file: file.name):
         if module.name.startswith("_numba_") and module.name.endswith(".py"):
             digest.update(module.read_bytes())
     return int.from_bytes(digest.digest()[:7], "big")
@@ -32,13 +33,30 @@ def _digest_of_sources() -> int:
 SOURCES = _digest_of_sources()
 
 
+def _keeping(function: Function) -> Any:
+    try:
+        return njit(nogil=True, cache=True, error_model="numpy")(function)
+    except RuntimeError:  # how Numba says that there is no folder it may write to
+        warnings.warn(
+            "Numba finds no folder to keep compiled functions in, so each process compiles them "
+            "anew, which takes seconds; set NUMBA_CACHE_DIR to a folder that can be written to",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return njit(nogil=True, error_model="numpy")(function)
+
+
 def kernel(function: Function) -> Function:
     """A function called from Python; its last argument has to be ``sources: int = SOURCES``."""
-    compiled: Function = njit(nogil=True, cache=True, error_model="numpy")(function)
-    return compiled
+    return cast("Function", _keeping(function))
 
 
 def inlined(function: Function) -> Function:
     """A function called by kernels only."""
-    compiled: Function = njit(nogil=True, error_model="numpy", forceinline=True)(function)
-    return compiled
+    compiled = njit(nogil=True, error_model="numpy", forceinline=True)(function)
+    return cast("Function", compiled)
+
+
+def spelled_out(function: Callable[..., Any]) -> Any:
+    """A function of types that returns a signature and what writes the LLVM code."""
+    return intrinsic(function)

@@ -66,7 +66,6 @@ def _list_runs(
     pixel, and the change of the second and third to the right neighbour.
     """
     rows, cols = main.shape
-    kind = weights.dtype.type
     shares = np.empty((end - begin, 2), np.int32)
     free = start.copy()
     for i in range(rows):
@@ -85,12 +84,8 @@ def _list_runs(
                     bounds[k, 0], bounds[k, 1] = shares[row - first, 0], shares[row - first, 1]
                     vertices[k, 0], vertices[k, 1], vertices[k, 2] = a, b, c
                     at = weights_at(p, q, s, row, shares[row - first, 0], lattice.bits, scale)
-                    weights[k, 0], weights[k, 1], weights[k, 2] = (
-                        kind(at[0]),
-                        kind(at[1]),
-                        kind(at[2]),
-                    )
-                    weights[k, 3], weights[k, 4] = kind(by_q), kind(by_s)
+                    weights[k, 0], weights[k, 1], weights[k, 2] = at[0], at[1], at[2]
+                    weights[k, 3], weights[k, 4] = by_q, by_s
 
 
 @inlined
@@ -186,10 +181,11 @@ def interpolate_band(
     out: NDArray[Any],
     sources: int = SOURCES,
 ) -> None:
-    """Fill the image rows [begin, end) of ``out`` (C, rows, W), whose first row is image row ``top``.
+    """Fill the image rows [begin, end) of ``out``.
 
     Args:
         scores: (V, C), a vertex's side by side, of the type of ``out``.
+        out: (C, rows, W), whose first row is image row ``top``.
     """
     points, main, touched = grid.points, grid.main, grid.touched
     lattice, width, channels = grid.lattice, grid.lattice.width, scores.shape[1]

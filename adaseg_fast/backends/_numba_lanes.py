@@ -12,8 +12,8 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
+
+from adaseg_fast.backends._numba_compile import spelled_out
 
 LANES = 16
 
@@ -44,7 +44,7 @@ def _build_line(context: Any, builder: ir.IRBuilder, signature: Any, arguments: 
     return context.get_dummy_value()
 
 
-@intrinsic
+@spelled_out
 def write_line(typing_context: Any, value: Any, change: Any, begin: Any, out: Any, at: Any) -> Any:
     """Write ``value + column * change`` for the columns begin ... begin + LANES - 1.
 
@@ -60,7 +60,7 @@ def _build_winners(context: Any, builder: ir.IRBuilder, signature: Any, argument
     )
     count, begin = arguments[2:4]
     columns = _columns(builder, begin)
-    _, classes = cgutils.unpack_tuple(builder, lines.shape)
+    classes = builder.extract_value(lines.shape, 1)
 
     def item(array: Any, k: Any) -> Any:
         return _splat(builder, builder.load(builder.gep(array.data, [k])))
@@ -96,7 +96,7 @@ def _build_winners(context: Any, builder: ir.IRBuilder, signature: Any, argument
     return context.get_dummy_value()
 
 
-@intrinsic
+@spelled_out
 def write_winners(
     typing_context: Any, lines: Any, numbers: Any, count: Any, begin: Any, winner: Any
 ) -> Any:

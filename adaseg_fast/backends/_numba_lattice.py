@@ -7,14 +7,14 @@ Points are (row, column) in multiples of 2^-bits pixel, below 2^31; everything h
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adaseg_fast.backends._numba_compile import SOURCES, inlined, kernel
 
-Point = tuple[int, int]
+Point = tuple[int, ...]  # row, column, and what else belongs to the vertex
 
 
 class Lattice(NamedTuple):
@@ -81,7 +81,7 @@ def _dot(apex: Point, p: Point, q: Point) -> int:
 
 
 @inlined
-def _wide_product(a: int, b: int) -> tuple[int, int]:
+def _wide_product(a: int, b: int) -> tuple[Any, Any]:
     """The 128 bits of a product of two numbers that are not negative: upper and lower half."""
     half, mask = np.uint64(32), np.uint64(0xFFFFFFFF)
     x, y = np.uint64(a), np.uint64(b)
@@ -101,8 +101,8 @@ def _sum_is_not_negative(p: int, q: int, s: int, t: int) -> bool:
     first, second = _wide_product(p, abs(q)), _wide_product(s, abs(t))
     negative, positive = (first, second) if first_negative else (second, first)
     if positive[0] != negative[0]:
-        return positive[0] > negative[0]
-    return positive[1] >= negative[1]
+        return bool(positive[0] > negative[0])
+    return bool(positive[1] >= negative[1])
 
 
 @inlined
@@ -150,13 +150,12 @@ def point(points: NDArray[np.int64], vertex: int) -> Point:
 
 @inlined
 def _holds_covering(points: NDArray[np.int64], h: int, w: int, bottom: int, right: int) -> bool:
+    holds = True
     for j in range(w):
-        if points[j, 0] != 0 or points[(h - 1) * w + j, 0] != bottom:
-            return False
+        holds &= points[j, 0] == 0 and points[(h - 1) * w + j, 0] == bottom
     for i in range(h):
-        if points[i * w, 1] != 0 or points[i * w + w - 1, 1] != right:
-            return False
-    return True
+        holds &= points[i * w, 1] == 0 and points[i * w + w - 1, 1] == right
+    return holds
 
 
 @kernel

@@ -38,7 +38,7 @@ def make_room(scores: NDArray[Any], labels: NDArray[Any]) -> tuple[NDArray[Any],
 
 
 @inlined
-def _never_passes(k: int, x: Any, y: Any, z: Any, winner: int, u: Any, v: Any, w: Any) -> bool:
+def _never_passes(k: int, x: Any, y: Any, z: Any, winner: int, u: Any, v: Any, w: Any) -> Any:
     """Whether class k with the corner scores x, y, z is nowhere chosen, ``winner`` has u, v, w."""
     lead = max(max(x - u, y - v), z - w)
     return (lead < 0) | ((lead <= 0) & (k > winner))

@@ -54,7 +54,7 @@ def cross(
     end: int,
     side: int,
 ) -> None:
-    """Write an edge's first columns on the image rows from ``row`` on to shares[begin:end, side]."""
+    """Write an edge's first columns, on image rows from ``row`` on, to shares[begin:end, side]."""
     edge = _edge(upper, lower, row, lattice.bits)
     column, remainder = edge.column, edge.remainder
     for k in range(begin, end):

@@ -24,6 +24,7 @@ from adaseg_fast.backends._numba_arrays import (
     finite_grid,
     memory_of,
     protected,
+    store,
 )
 from adaseg_fast.backends._numba_backward import collect_gradients
 from adaseg_fast.backends._numba_boundaries import LabelMap, Rule, find_nearest, mark_boundaries
@@ -56,9 +57,7 @@ def _useful(threads: int, elements: int) -> int:
     return threads if elements > SMALL else 1
 
 
-def _bands(
-    items: int, height: int, bytes_a_row: int, threads: int
-) -> list[tuple[int, int, int]]:
+def _bands(items: int, height: int, bytes_a_row: int, threads: int) -> list[tuple[int, int, int]]:
     """(item, first row, row after the last) of bands of image rows."""
     rows = max(LEAST_ROWS, WORKSPACE // bytes_a_row)
     if threads > 1:  # a few bands a thread even out unequal work
@@ -99,18 +98,19 @@ def interpolate(scores: Array, phi: Array, out: Array, diagonal: int, threads: i
     _, channels, height, width = out.shape
     grids = _grids(phi, height, width, diagonal)
     vertices = _by_vertex(scores, compute_type(out.dtype))
+    half, threads = out.dtype == np.float16, _useful(threads, out.size)
+    bytes_a_row = BYTES_A_RUN * 2 * phi.shape[3] + half * 4 * channels * width
 
     def fill(piece: tuple[int, int, int]) -> None:
         n, begin, end = piece
-        if out.dtype != np.float16:
+        if not half:
             interpolate_band(grids[n], vertices[n], begin, end, 0, out[n])
             return
         rows = np.empty((channels, end - begin, width), np.float32)
         interpolate_band(grids[n], vertices[n], begin, end, begin, rows)
         write_half(rows, begin, bit_patterns(out[n]))
 
-    threads, runs_a_row = _useful(threads, out.size), 2 * phi.shape[3]
-    run(fill, _bands(len(phi), height, BYTES_A_RUN * runs_a_row, threads), threads)
+    run(fill, _bands(len(phi), height, bytes_a_row, threads), threads)
 
 
 def interpolate_argmax(scores: Array, phi: Array, out: Array, diagonal: int, threads: int) -> None:
@@ -151,10 +151,10 @@ def interpolate_backward(
         total[1:] += owed[:, 1]
         planes = np.moveaxis(total, -1, 0)
         if grad_scores is not None:
-            grad_scores[n] = planes[:channels]
+            store(planes[:channels], grad_scores[n])
         if grad_phi is not None:
             clamped = (phi[n] < 0) | (phi[n] > 1)
-            grad_phi[n] = np.where(clamped, 0.0, planes[channels:])
+            store(np.where(clamped, 0.0, planes[channels:]), grad_phi[n])
 
 
 def _collect(grid: Grid, scores: Array, grad: Array, owed: Array, threads: int) -> None:
@@ -162,10 +162,11 @@ def _collect(grid: Grid, scores: Array, grad: Array, owed: Array, threads: int) 
     if grid.folded:  # then a run may hold pixels that another triangle owns
         faces = np.empty(grad.shape[1:], np.int32)
         paint_faces(grid, 0, len(faces), faces)
-    memory = memory_of(grad if grad.dtype != np.float16 else grad.astype(np.float32))
+    wide = grad.astype(np.float32) if grad.dtype == np.float16 else grad
+    elements, first, strides = memory_of(wide)
 
     def collect(row_of_cells: int) -> None:
-        collect_gradients(grid, faces, scores, *memory, row_of_cells, owed)
+        collect_gradients(grid, faces, scores, elements, first, strides, row_of_cells, owed)
 
     run(collect, range(len(owed)), threads)
 
@@ -184,7 +185,7 @@ def sample(
     if out.size == 0:
         return
     elements, first, strides = memory_of(bit_patterns(image))
-    shift, scale = (np.array(x, out.dtype)[:, None] for x in (mean, std)) if std else (0, 1)
+    shift, scale = (np.array(x, out.dtype)[:, None] for x in (mean, std))
 
     def fill(n: int) -> None:
         to = out[n].reshape(len(out[n]), -1)
@@ -192,9 +193,10 @@ def sample(
         offsets = pixel_offsets(points[n], *image.shape[2:], *strides[2:])
         gather(elements, first + n * strides[0], strides[1], offsets, pixels)
         if std:
-            to[...] = pixels.view(image.dtype)
-            to -= shift
-            to /= scale
+            with np.errstate(over="ignore", invalid="ignore"):
+                to[...] = pixels.view(image.dtype)
+                to -= shift
+                to /= scale
 
     run(fill, range(len(out)), _useful(threads, out.size))
 
@@ -218,7 +220,7 @@ def sample_backward(
         else:  # sums of sixteen bits would lose small terms
             sums = np.empty(plane.shape, kind)
             scatter(values, offsets[piece[0]], sums)
-            plane[...] = sums
+            store(sums, plane)
 
     run(fill, product(range(items), range(channels)), _useful(threads, grad_image.size))
 
@@ -236,9 +238,9 @@ def _rule(dtype: np.dtype[Any], classes: Sequence[int] | None, ignore_index: int
     least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
     ignored = [label for label in (ignore_index,) if least <= label <= most]
     chosen = [label for label in classes or () if least <= label <= most]
-    patterns = np.sort(bit_patterns(np.array(chosen, dtype)))
     value = bit_patterns(np.array(ignored or [0], dtype))[0]
-    return Rule(bool(ignored), value, classes is not None, protected(patterns))
+    patterns = protected(bit_patterns(np.array(chosen, dtype)))
+    return Rule(bool(ignored), value, classes is not None, patterns)
 
 
 def boundary_mask(
@@ -252,7 +254,7 @@ def boundary_mask(
         mark_boundaries(maps[n], rule, begin, end, bit_patterns(out[n]))
 
     threads = _useful(threads, out.size)
-    run(fill, _bands(*labels.shape[:2], 8 * labels.shape[2], threads), threads)
+    run(fill, _bands(len(labels), labels.shape[1], 8 * labels.shape[2], threads), threads)
 
 
 def nearest_boundary(

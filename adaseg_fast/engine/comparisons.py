@@ -257,7 +257,8 @@ def _check_labels(labels: Tensor, values: Tensor) -> None:
     """Labels (1, H, W) are the argmax of values (1, C, H, W), but for near ties."""
     won = values.gather(1, labels[:, None].long())[:, 0]
     worst = (values.amax(1) - won).max().item()
-    allowed = NEAR_TIE * values.abs().max().item()
+    lowest, highest = values.aminmax()
+    allowed = NEAR_TIE * max(-lowest.item(), highest.item())
     _require(worst <= allowed, f"a label's score is {worst:.2g} below the best")
 
 

@@ -21,7 +21,7 @@ from adaseg_fast.nn.downsample import UniformDownsampler
 
 Size = tuple[int, int]
 
-_FORMAT = "adaseg_fast/1"
+_ENTRY, _FORMAT = "adaseg_fast", 1
 
 
 class ModelError(Exception):
@@ -106,8 +106,9 @@ def save_model(
         name: value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous()
         for name, value in module.state_dict().items()
     }
-    metadata = {"format": _FORMAT, "kind": kind, "config": json.dumps(asdict(config))}
-    write_atomically(path, save(weights, metadata))
+    # One entry: several are written in any order, and the same model should be the same bytes.
+    settings = {"format": _FORMAT, "kind": kind, "config": asdict(config)}
+    write_atomically(path, save(weights, {_ENTRY: json.dumps(settings)}))
 
 
 def load_sampler(path: Path) -> tuple[DoubleUNet, SamplerConfig]:
@@ -171,17 +172,17 @@ def _read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: not a whole safetensors file ({error})") from error
-    if metadata.get("format") != _FORMAT:
-        raise ModelError(f"{path}: not a model of adaseg_fast (its format is not {_FORMAT})")
-    if metadata.get("kind") != kind:
-        raise ModelError(f"{path}: holds a {metadata.get('kind')}, but a {kind} is wanted")
     try:
-        config = json.loads(metadata.get("config", ""))
+        settings = json.loads(metadata.get(_ENTRY, "null"))
     except ValueError as error:
         raise ModelError(f"{path}: its settings are not JSON ({error})") from error
-    if not isinstance(config, dict):
+    if not isinstance(settings, dict) or settings.get("format") != _FORMAT:
+        raise ModelError(f"{path}: not a model of adaseg_fast, format {_FORMAT}")
+    if settings.get("kind") != kind:
+        raise ModelError(f"{path}: holds a {settings.get('kind')}, but a {kind} is wanted")
+    if not isinstance(settings.get("config"), dict):
         raise ModelError(f"{path}: its settings are not a JSON object")
-    return weights, config
+    return weights, settings["config"]
 
 
 def _fit(path: Path, module: nn.Module, weights: dict[str, Tensor]) -> None:

@@ -33,6 +33,10 @@ from adaseg_fast.nn.downsample import IMAGE_MEAN, IMAGE_STD
 Array = NDArray[Any]
 Size = tuple[int, int]
 
+# One thread for SciPy's linear algebra: more slow down the many tiny systems solved here, griddata
+# 20 x. Its OpenBLAS reads this when it is loaded, which other packages may cause as well.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 TENSOR_SIZE = (8, 8)
 TARGETS = SyntheticScenes.info.targets
 _AUX_SIZE = (32, 32)
@@ -99,10 +103,14 @@ def noise_scores(problem: Problem) -> Tensor:
 
 
 def affine_scores(problem: Problem) -> Tensor:
-    """Scores affine in the position on the uniform grid, which every interpolation reproduces."""
+    """Scores affine in the position on the uniform grid, which every interpolation reproduces.
+
+    Of 5 classes at most: (1, C, h, w) float32.
+    """
     generator = torch.Generator().manual_seed(problem.seed)
-    slopes = torch.randn((problem.classes, 2), generator=generator)
-    shift = torch.randn((problem.classes, 1, 1), generator=generator)
+    classes = min(problem.classes, 5)
+    slopes = torch.randn((classes, 2), generator=generator)
+    shift = torch.randn((classes, 1, 1), generator=generator)
     grid = ops.uniform_sampling_tensor(problem.grid)[0]
     return (torch.einsum("ck,khw->chw", slopes, grid) + shift)[None]
 
@@ -126,12 +134,7 @@ def adaptive_model(problem: Problem) -> AdaptiveSegmenter:
 
 
 def scipy(part: str) -> Any:
-    """Import a part of SciPy.
-
-    Its linear algebra gets one thread, unless the environment says otherwise: more only slow down
-    the many tiny systems solved here (griddata 20 x). The number is read with the first import.
-    """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    """Import a part of SciPy."""
     return importlib.import_module(f"scipy.{part}")
 
 

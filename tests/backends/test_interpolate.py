@@ -201,7 +201,7 @@ def test_a_constant_stays_constant(backend: str, case: Case) -> None:
     assert_close(values, np.full(values.shape, constant))
 
 
-@every_backend
+@fast_backend
 @given(case=cases(most=20))
 def test_items_are_independent(backend: str, case: Case) -> None:
     scores = case.rng.normal(size=(len(case.phi), 2, *case.phi.shape[2:])).astype(np.float32)

@@ -202,7 +202,7 @@ def test_many_classes(backend: str, make: Any, case: Case) -> None:
     count_flips(labels, scores, case.phi, case.size)
 
 
-@every_backend
+@fast_backend
 @given(case=cases(most=20), classes=st.integers(2, 12))
 def test_equal_classes_give_way_to_the_lowest(backend: str, case: Case, classes: int) -> None:
     """Every class stands there twice: the second copy never wins, on a tie or off it."""
@@ -225,7 +225,7 @@ def test_identity_grid(backend: str, size: tuple[int, int]) -> None:
     np.testing.assert_array_equal(labels, scores.argmax(1))
 
 
-@every_backend
+@fast_backend
 @given(case=cases(most=20))
 def test_items_are_independent(backend: str, case: Case) -> None:
     scores = noise(case.rng, (len(case.phi), 3, *case.phi.shape[2:])).astype(np.float32)

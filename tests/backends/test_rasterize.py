@@ -259,7 +259,7 @@ def test_weights_are_barycentric(backend: str, case: Case) -> None:
         assert_close(pixels, np.mgrid[: case.size[0], : case.size[1]], weights.dtype)
 
 
-@every_backend
+@fast_backend
 @given(case=cases())
 def test_items_are_independent(backend: str, case: Case) -> None:
     with backends.use_backend(backend):

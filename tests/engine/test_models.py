@@ -95,9 +95,9 @@ def _rewrite(source: Path, target: Path, change: dict[str, object]) -> None:
     from safetensors import safe_open
 
     with safe_open(source, "pt") as file:
-        metadata = dict(file.metadata())
-    metadata["config"] = json.dumps(json.loads(metadata["config"]) | change)
-    save_file(load_file(source), target, metadata)
+        settings = json.loads(file.metadata()["adaseg_fast"])
+    settings["config"] |= change
+    save_file(load_file(source), target, {"adaseg_fast": json.dumps(settings)})
 
 
 def test_weights_of_another_shape_are_named(tmp_path: Path, models: dict[str, Path]) -> None:
