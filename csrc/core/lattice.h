@@ -7,6 +7,7 @@
 #pragma once
 
 #include "core/config.h"
+#include "core/round.h"
 
 namespace adaseg {
 
@@ -28,13 +29,6 @@ ADASEG_HD Lattice make_lattice(int64_t height, int64_t width) {
     for (int64_t span = rows > cols ? rows : cols; span > 0; span >>= 1)
         --bits;
     return {height, width, rows, cols, bits};
-}
-
-// Rounds to even a number in [0, 2^51]: beyond 2^52 doubles are integers, so the sum is rounded
-// there as IEEE 754 asks. Unlike a call of rint, loops over it vectorise on every machine.
-ADASEG_HD double round_even(double x) {
-    const double big = 4503599627370496.0; // 2^52
-    return (x + big) - big;
 }
 
 // Nearest lattice coordinate, ties to even, clamped to the domain; NaN becomes 0.

@@ -4,18 +4,16 @@
 // true ties; they go to the even pixel. NaN becomes pixel 0, everything else is clamped.
 #pragma once
 
-#include <cmath>
-
 #include "core/config.h"
+#include "core/round.h"
 
 namespace adaseg {
 
 ADASEG_HD int64_t nearest_pixel(double relative, int64_t size) {
     const double last = static_cast<double>(size - 1);
-    const double at = rint(relative * last);
-    if (!(at > 0.0))
-        return 0;
-    return static_cast<int64_t>(at < last ? at : last);
+    double at = relative * last;
+    at = at > 0.0 ? at : 0.0;
+    return static_cast<int64_t>(round_even(at < last ? at : last));
 }
 
 // Pixel of point `index` of `count` spread evenly over `size` pixels, ends included. The quotient
@@ -24,7 +22,7 @@ ADASEG_HD int64_t even_pixel(int64_t index, int64_t count, int64_t size) {
     if (count < 2)
         return 0;
     return static_cast<int64_t>(
-        rint(static_cast<double>(index * (size - 1)) / static_cast<double>(count - 1)));
+        round_even(static_cast<double>(index * (size - 1)) / static_cast<double>(count - 1)));
 }
 
 ADASEG_HD double relative_coordinate(int64_t index, int64_t size) {

@@ -5,6 +5,8 @@
 #include "cpu/grid.h"
 #include "cpu/kernels.h"
 
+#include <type_traits>
+
 namespace adaseg {
 
 namespace {
@@ -56,13 +58,22 @@ void normalize_pixels(const View &image, const View &phi, const View &out,
     const int64_t channels = image.shape[1], points = phi.shape[2] * phi.shape[3];
     const std::vector<R> mean(normalization.mean.begin(), normalization.mean.end());
     const std::vector<R> std(normalization.std.begin(), normalization.std.end());
+    std::vector<R> table; // of bytes there are but 256
+    if constexpr (std::is_same_v<T, uint8_t>)
+        for (int64_t c = 0; c < channels; ++c)
+            for (int x = 0; x < 256; ++x)
+                table.push_back((static_cast<R>(x) - mean[c]) / std[c]);
     for_each_piece(image, phi, threads, [&](int64_t n, const std::vector<int64_t> &offsets) {
         const T *from = image.item<T>(n);
         R *to = out.as<R>() + n * channels * points;
         for (int64_t p = 0; p < points; ++p)
-            for (int64_t c = 0; c < channels; ++c)
-                to[c * points + p] =
-                    (static_cast<R>(from[offsets[p] + c * image.strides[1]]) - mean[c]) / std[c];
+            for (int64_t c = 0; c < channels; ++c) {
+                const T x = from[offsets[p] + c * image.strides[1]];
+                if constexpr (std::is_same_v<T, uint8_t>)
+                    to[c * points + p] = table[c * 256 + x];
+                else
+                    to[c * points + p] = (static_cast<R>(x) - mean[c]) / std[c];
+            }
     });
 }
 
