@@ -19,31 +19,51 @@ from adaseg_fast.backends._numba_scan import scan, weight_steps, weights_at
 
 
 @inlined
-def _add_run(
+def _list_runs(
+    row: int,
+    rows: NDArray[np.int64],
+    shares: NDArray[np.int32],
+    runs: NDArray[np.int64],
+) -> int:
+    """List an image row's runs: triangle, first column, the one after the last; and count them."""
+    count = 0
+    for triangle in range(rows.shape[0]):
+        if rows[triangle, 0] <= row < rows[triangle, 1]:
+            k = row - rows[triangle, 0]
+            runs[count, 0] = triangle
+            runs[count, 1], runs[count, 2] = shares[triangle, k, 0], shares[triangle, k, 1]
+            count += runs[count, 1] < runs[count, 2]
+    return count
+
+
+@inlined
+def _add_row(
     elements: NDArray[Any],
     start: int,
-    steps: tuple[int, int],
+    step: int,
     faces: NDArray[np.int32],
-    number: int,
     row: int,
-    first: int,
-    last: int,
-    at: tuple[float, float, float],
-    by: tuple[float, float, float],
+    first_number: int,
+    runs: NDArray[np.int64],
+    count: int,
+    at: NDArray[np.float64],
+    by: NDArray[np.float64],
+    channel: int,
     sums: NDArray[np.float64],
 ) -> None:
-    """Add a run's gradient times the weights of the three corners to ``sums`` (C, 3)."""
+    """Add a row's gradient times the weights of the three corners to ``sums`` (T, C, 3)."""
     folded = faces.shape[0] > 0
-    for channel in range(sums.shape[0]):
+    for k in range(count):
+        triangle, first, last = runs[k, 0], runs[k, 1], runs[k, 2]
         total = moment = 0.0
-        offset = start + channel * steps[0]
         for col in range(first, last):
-            if not folded or faces[row, col] == number:
-                value = float(elements[np.uint64(offset + col * steps[1])])
+            if not folded or faces[row, col] == first_number + triangle:
+                value = float(elements[np.uint64(start + col * step)])
                 total += value
                 moment += value * float(col - first)
-        for k in range(3):
-            sums[channel, k] += at[k] * total + by[k] * moment
+        for corner in range(3):
+            part = at[k, corner] * total + by[triangle, corner] * moment
+            sums[triangle, channel, corner] += part
 
 
 @inlined
@@ -95,32 +115,54 @@ def collect_gradients(
     """
     points, main, lattice = grid.points, grid.main, grid.lattice
     cols, channels = main.shape[1], scores.shape[1]
-    sums = np.empty((channels, 3), np.float64)
-    shares = np.empty((lattice.height, 2), np.int32)
-    for j in range(cols):
-        for second in range(2):
-            a, b, c = corners(main[i, j], second, i, j, cols + 1)
+    begin, end = grid.touched[i, 0], min(grid.touched[i, 1], lattice.height)
+    rows, shares = np.empty((2 * cols, 2), np.int64), np.empty((2 * cols, end - begin, 2), np.int32)
+    by = np.empty((2 * cols, 3), np.float64)
+    for triangle in range(2 * cols):
+        a, b, c = corners(main[i, triangle // 2], triangle % 2, i, triangle // 2, cols + 1)
+        p, q, s = point(points, a), point(points, b), point(points, c)
+        first, last = scan(p, q, s, lattice, begin, end, shares[triangle])
+        rows[triangle, 0], rows[triangle, 1] = first, last
+        scale = 1.0 / float(area2(p, q, s))
+        steps = weight_steps(p, q, s, lattice.bits, scale)
+        by[triangle, 0], by[triangle, 1], by[triangle, 2] = steps
+    sums, at = np.zeros((2 * cols, channels, 3), np.float64), np.empty((2 * cols, 3), np.float64)
+    runs = np.empty((2 * cols + 1, 3), np.int64)
+    for row in range(begin, end):
+        count = _list_runs(row, rows, shares, runs)
+        for k in range(count):
+            triangle = runs[k, 0]
+            a, b, c = corners(main[i, triangle // 2], triangle % 2, i, triangle // 2, cols + 1)
             p, q, s = point(points, a), point(points, b), point(points, c)
-            first, last = scan(p, q, s, lattice, 0, lattice.height, shares)
-            area = area2(p, q, s)
-            if first == last or area == 0:
-                continue  # owns no pixel
-            number = 2 * (i * cols + j) + second
-            scale = 1.0 / float(area)
-            by = weight_steps(p, q, s, lattice.bits, scale)
-            sums[:] = 0.0
-            for row in range(first, last):
-                left, right = shares[row - first, 0], shares[row - first, 1]
-                if left < right:
-                    at = weights_at(p, q, s, row, left, lattice.bits, scale)
-                    start = offset + row * strides[1]
-                    steps = (strides[0], strides[2])
-                    _add_run(elements, start, steps, faces, number, row, left, right, at, by, sums)
-            for k in range(3):
-                vertex = (a, b, c)[k] - i * (cols + 1)
-                side, along = vertex // (cols + 1), vertex % (cols + 1)
-                for channel in range(channels):
-                    owed[i, side, along, channel] += sums[channel, k]
-                down, right_by = _motion(p, q, s, lattice, a, b, c, scores, sums, k)
-                owed[i, side, along, channels] += down
-                owed[i, side, along, channels + 1] += right_by
+            scale = 1.0 / float(area2(p, q, s))
+            weights = weights_at(p, q, s, row, runs[k, 1], lattice.bits, scale)
+            at[k, 0], at[k, 1], at[k, 2] = weights
+        for channel in range(channels):
+            start = offset + channel * strides[0] + row * strides[1]
+            _add_row(
+                elements,
+                start,
+                strides[2],
+                faces,
+                row,
+                2 * i * cols,
+                runs,
+                count,
+                at,
+                by,
+                channel,
+                sums,
+            )
+    for triangle in range(2 * cols):
+        a, b, c = corners(main[i, triangle // 2], triangle % 2, i, triangle // 2, cols + 1)
+        p, q, s = point(points, a), point(points, b), point(points, c)
+        if area2(p, q, s) == 0:
+            continue  # owns no pixel
+        for k in range(3):
+            vertex = (a, b, c)[k] - i * (cols + 1)
+            side, along = vertex // (cols + 1), vertex % (cols + 1)
+            for channel in range(channels):
+                owed[i, side, along, channel] += sums[triangle, channel, k]
+            down, right = _motion(p, q, s, lattice, a, b, c, scores, sums[triangle], k)
+            owed[i, side, along, channels] += down
+            owed[i, side, along, channels + 1] += right

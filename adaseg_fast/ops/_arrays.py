@@ -47,13 +47,11 @@ class Call:
         if tensor.dtype not in _TYPE_NUMBERS:
             raise TypeError(f"tensors of dtype {tensor.dtype} are not supported")
         if self._by_address:
-            if tensor.is_neg():
-                tensor = tensor.resolve_neg()
             number = _TYPE_NUMBERS[tensor.dtype]
             return tensor.data_ptr(), number, tuple(tensor.shape), tensor.stride()
         if tensor.dtype == torch.bfloat16:
             tensor = tensor.float()
-        return tensor.detach().resolve_neg().numpy()
+        return tensor.detach().numpy()
 
     def out(self, tensor: Tensor) -> Any:
         """An output, contiguous."""
