@@ -124,15 +124,22 @@ def test_interrupt_leaves_a_usable_checkpoint(root: Path, tmp_path: Path) -> Non
         "train", "segmenter", "--data", f"folder:{root}", "--uniform", "--size", "16", "--width",
         "8", "--batch-size", "2", "--epochs", "100000", "--output", str(tmp_path), "--quiet",
     ]  # fmt: skip
+    # Whoever started the tests in the background may have had the signal ignored, which is inherited.
     process = subprocess.Popen(
-        [sys.executable, "-m", "adaseg_fast.cli", *command], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "adaseg_fast.cli", *command],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
     while not (tmp_path / "history.json").exists() and time.monotonic() < deadline:
         assert process.poll() is None, process.stderr.read() if process.stderr else ""
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    try:
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert "interrupted" in errors and "Traceback" not in errors
     epochs = len(json.loads((tmp_path / "history.json").read_text()))
