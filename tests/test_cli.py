@@ -124,7 +124,7 @@ def test_interrupt_leaves_a_usable_checkpoint(root: Path, tmp_path: Path) -> Non
         "train", "segmenter", "--data", f"folder:{root}", "--uniform", "--size", "16", "--width",
         "8", "--batch-size", "2", "--epochs", "100000", "--output", str(tmp_path), "--quiet",
     ]  # fmt: skip
-    # Whoever started the tests in the background may have had the signal ignored, which is inherited.
+    # Tests started in the background may have been told to ignore the signal, which is inherited.
     process = subprocess.Popen(
         [sys.executable, "-m", "adaseg_fast.cli", *command],
         stderr=subprocess.PIPE,
