@@ -111,7 +111,7 @@ def _list_edges(
             if same and upright[i, j]:
                 continue
             for second in range(2):
-                x, y, z = corners(main[i, j], second, i, j, cols + 1)
+                x, y, z = corners(main, i, j, second)
                 p = (points[x, 0], points[x, 1], best[x])
                 q = (points[y, 0], points[y, 1], best[y])
                 s = (points[z, 0], points[z, 1], best[z])
@@ -215,7 +215,7 @@ def paint_mixed(
             continue
         for j in range(cols):
             for second in range(2):
-                a, b, c = corners(main[i, j], second, i, j, cols + 1)
+                a, b, c = corners(main, i, j, second)
                 uniform = best[a] == best[b] == best[c]
                 if uniform and not any_plain:
                     continue

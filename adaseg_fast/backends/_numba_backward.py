@@ -43,7 +43,7 @@ def _add_row(
     step: int,
     faces: NDArray[np.int32],
     row: int,
-    first_number: int,
+    before: int,
     runs: NDArray[np.int64],
     count: int,
     at: NDArray[np.float64],
@@ -51,13 +51,16 @@ def _add_row(
     channel: int,
     sums: NDArray[np.float64],
 ) -> None:
-    """Add a row's gradient times the weights of the three corners to ``sums`` (T, C, 3)."""
+    """Add a row's gradient times the weights of the three corners to ``sums`` (T, C, 3).
+
+    ``before``: number of triangles in the rows of cells above.
+    """
     folded = faces.shape[0] > 0
     for k in range(count):
         triangle, first, last = runs[k, 0], runs[k, 1], runs[k, 2]
         total = moment = 0.0
         for col in range(first, last):
-            if not folded or faces[row, col] == first_number + triangle:
+            if not folded or faces[row, col] == before + triangle:
                 value = float(elements[np.uint64(start + col * step)])
                 total += value
                 moment += value * float(col - first)
@@ -115,11 +118,12 @@ def collect_gradients(
     """
     points, main, lattice = grid.points, grid.main, grid.lattice
     cols, channels = main.shape[1], scores.shape[1]
-    begin, end = grid.touched[i, 0], min(grid.touched[i, 1], lattice.height)
+    begin = min(grid.touched[i, 0], lattice.height)
+    end = min(grid.touched[i, 1], lattice.height)
     rows, shares = np.empty((2 * cols, 2), np.int64), np.empty((2 * cols, end - begin, 2), np.int32)
     by = np.empty((2 * cols, 3), np.float64)
     for triangle in range(2 * cols):
-        a, b, c = corners(main[i, triangle // 2], triangle % 2, i, triangle // 2, cols + 1)
+        a, b, c = corners(main, i, triangle // 2, triangle % 2)
         p, q, s = point(points, a), point(points, b), point(points, c)
         first, last = scan(p, q, s, lattice, begin, end, shares[triangle])
         rows[triangle, 0], rows[triangle, 1] = first, last
@@ -132,29 +136,17 @@ def collect_gradients(
         count = _list_runs(row, rows, shares, runs)
         for k in range(count):
             triangle = runs[k, 0]
-            a, b, c = corners(main[i, triangle // 2], triangle % 2, i, triangle // 2, cols + 1)
+            a, b, c = corners(main, i, triangle // 2, triangle % 2)
             p, q, s = point(points, a), point(points, b), point(points, c)
             scale = 1.0 / float(area2(p, q, s))
             weights = weights_at(p, q, s, row, runs[k, 1], lattice.bits, scale)
             at[k, 0], at[k, 1], at[k, 2] = weights
         for channel in range(channels):
             start = offset + channel * strides[0] + row * strides[1]
-            _add_row(
-                elements,
-                start,
-                strides[2],
-                faces,
-                row,
-                2 * i * cols,
-                runs,
-                count,
-                at,
-                by,
-                channel,
-                sums,
-            )
+            step, before = strides[2], 2 * i * cols
+            _add_row(elements, start, step, faces, row, before, runs, count, at, by, channel, sums)
     for triangle in range(2 * cols):
-        a, b, c = corners(main[i, triangle // 2], triangle % 2, i, triangle // 2, cols + 1)
+        a, b, c = corners(main, i, triangle // 2, triangle % 2)
         p, q, s = point(points, a), point(points, b), point(points, c)
         if area2(p, q, s) == 0:
             continue  # owns no pixel

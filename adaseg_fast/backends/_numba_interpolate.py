@@ -36,7 +36,7 @@ def _count_runs(
             continue
         for j in range(cols):
             for second in range(2):
-                a, b, c = corners(main[i, j], second, i, j, cols + 1)
+                a, b, c = corners(main, i, j, second)
                 p, q, s = points[a, 0], points[b, 0], points[c, 0]
                 first = first_row(min(p, q, s), lattice)
                 last = first_row(max(p, q, s), lattice)
@@ -73,7 +73,7 @@ def _list_runs(
             continue
         for j in range(cols):
             for second in range(2):
-                a, b, c = corners(main[i, j], second, i, j, cols + 1)
+                a, b, c = corners(main, i, j, second)
                 p, q, s = point(points, a), point(points, b), point(points, c)
                 first, last = scan(p, q, s, lattice, begin, end, shares)
                 scale = 1.0 / float(area2(p, q, s))

@@ -124,11 +124,12 @@ def _takes_main(rule: int, a: Point, b: Point, c: Point, d: Point) -> bool:
 
 
 @inlined
-def corners(main: bool, second: int, i: int, j: int, w: int) -> tuple[int, int, int]:
-    """Vertex numbers of a cell's first triangle (it has the upper edge) or second one."""
+def corners(main: NDArray[np.bool_], i: int, j: int, second: int) -> tuple[int, int, int]:
+    """Vertex numbers of a cell's first triangle, which has the upper edge, or of its second one."""
+    w = main.shape[1] + 1
     a = i * w + j
     b, c, d = a + 1, a + w + 1, a + w
-    if main:
+    if main[i, j]:
         return (a, c, d) if second else (a, b, c)
     return (b, c, d) if second else (a, b, d)
 
@@ -196,11 +197,12 @@ def make_grid(
 @kernel
 def list_triangles(grid: Grid, out: NDArray[np.int64], sources: int = SOURCES) -> None:
     """Vertex numbers (T, 3), cell by cell."""
-    rows, cols = grid.main.shape
+    main = grid.main
+    rows, cols = main.shape
     number = 0
     for i in range(rows):
         for j in range(cols):
             for second in range(2):
-                v = corners(grid.main[i, j], second, i, j, cols + 1)
+                v = corners(main, i, j, second)
                 out[number, 0], out[number, 1], out[number, 2] = v
                 number += 1

@@ -31,7 +31,7 @@ def paint_faces(
             continue
         for j in range(cols):
             for second in range(2):
-                a, b, c = corners(main[i, j], second, i, j, cols + 1)
+                a, b, c = corners(main, i, j, second)
                 p, q, s = point(points, a), point(points, b), point(points, c)
                 first, last = scan(p, q, s, grid.lattice, begin, end, shares)
                 number = np.int32(2 * (i * cols + j) + second)
@@ -62,7 +62,7 @@ def weigh(
                     fill(weights[k], row, first, last, 0)
             else:
                 i, j = number // 2 // cols, number // 2 % cols
-                a, b, c = corners(main[i, j], number % 2, i, j, cols + 1)
+                a, b, c = corners(main, i, j, number % 2)
                 p, q, s = point(points, a), point(points, b), point(points, c)
                 scale = 1.0 / float(area2(p, q, s))
                 for col in range(first, last):
