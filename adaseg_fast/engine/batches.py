@@ -7,6 +7,8 @@ That makes a resumed run the same as an uninterrupted one, with any number of wo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,6 +52,16 @@ class Batches:
             raise ValueError(f"batch size has to be at least 1, got {batch_size}")
         self.frames, self.augmentation = frames, augmentation
         self.batch_size, self.seed, self.workers = batch_size, seed, workers
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Plain values that the content of the batches depends on."""
+        return {
+            **asdict(self.augmentation),
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+            "frames": len(self.frames),
+        }
 
     def __len__(self) -> int:
         """Batches an epoch."""

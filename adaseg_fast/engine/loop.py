@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -87,13 +87,15 @@ def train(
         loss_of: from a batch to the scalar loss.
         schedule: epochs and learning rate.
         output: folder of the checkpoint and of ``history.json``.
-        settings: plain values that a resumed run has to agree on.
+        settings: plain values of the model that a resumed run has to agree on, beside those of
+            the schedule and the batches.
         resume: go on from the checkpoint in ``output``; CheckpointError where there is none.
         quiet: no progress bar.
     Returns:
         One record an epoch: loss, learning rate, seconds.
     """
     checkpoint = output / "checkpoint.pt"
+    settings = {**settings, **asdict(schedule), **batches.settings}
     optimizer = torch.optim.Adam([p for p in module.parameters() if p.requires_grad])
     place = _load(checkpoint, module, optimizer, settings) if resume else _Place()
     output.mkdir(parents=True, exist_ok=True)

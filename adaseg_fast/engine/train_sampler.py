@@ -62,22 +62,13 @@ def train_sampler(
         return (predicted - wanted).square().mean()
 
     augmentation = augmentation or Augmentation()
-    settings = {
-        **asdict(config),
-        **asdict(schedule),
-        **asdict(augmentation),
-        "batch_size": batch_size,
-        "seed": seed,
-        "frames": len(frames),
-        "targets": info.targets,
-    }
     history = train(
         network,
         Batches(frames, augmentation, batch_size=batch_size, seed=seed, workers=workers),
         loss_of,
         schedule,
         output=output,
-        settings=settings,
+        settings={**asdict(config), "targets": info.targets},
         resume=resume,
         quiet=quiet,
     )

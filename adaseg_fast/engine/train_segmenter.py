@@ -99,22 +99,13 @@ def train_segmenter(
         return total / norm.clamp(min=1)  # a batch without any known pixel gives 0, not NaN
 
     augmentation = augmentation or Augmentation()
-    settings = {
-        **asdict(config),
-        **asdict(schedule),
-        **asdict(augmentation),
-        "batch_size": batch_size,
-        "balance": balance,
-        "seed": seed,
-        "frames": len(frames),
-    }
     history = train(
         model,
         Batches(frames, augmentation, batch_size=batch_size, seed=seed, workers=workers),
         loss_of,
         schedule,
         output=output,
-        settings=settings,
+        settings={**asdict(config), "balance": balance},
         resume=resume,
         quiet=quiet,
     )

@@ -30,8 +30,8 @@ std::vector<int64_t> pixel_offsets(const View &phi, int64_t item, int64_t height
     return offsets;
 }
 
-// Runs body(item, offsets, points, thread pieces) over pieces of every item's points.
-template <class F> void for_each_piece(const View &image, const View &phi, int threads, F &&body) {
+// Runs body(item, pixel offsets of its points) for every item, on threads where that pays.
+template <class F> void for_each_item(const View &image, const View &phi, int threads, F &&body) {
     require_finite(phi);
     const int64_t items = phi.shape[0], points = phi.shape[2] * phi.shape[3];
     parallel_for(items, points * image.shape[1] > 4096 ? threads : 1, [&](int64_t n) {
@@ -43,7 +43,7 @@ template <class F> void for_each_piece(const View &image, const View &phi, int t
 template <class T>
 void copy_pixels(const View &image, const View &phi, const View &out, int threads) {
     const int64_t channels = image.shape[1], points = phi.shape[2] * phi.shape[3];
-    for_each_piece(image, phi, threads, [&](int64_t n, const std::vector<int64_t> &offsets) {
+    for_each_item(image, phi, threads, [&](int64_t n, const std::vector<int64_t> &offsets) {
         const T *from = image.item<T>(n);
         T *to = out.as<T>() + n * channels * points;
         for (int64_t p = 0; p < points; ++p)
@@ -63,7 +63,7 @@ void normalize_pixels(const View &image, const View &phi, const View &out,
         for (int64_t c = 0; c < channels; ++c)
             for (int x = 0; x < 256; ++x)
                 table.push_back((static_cast<R>(x) - mean[c]) / std[c]);
-    for_each_piece(image, phi, threads, [&](int64_t n, const std::vector<int64_t> &offsets) {
+    for_each_item(image, phi, threads, [&](int64_t n, const std::vector<int64_t> &offsets) {
         const T *from = image.item<T>(n);
         R *to = out.as<R>() + n * channels * points;
         for (int64_t p = 0; p < points; ++p)
