@@ -77,7 +77,7 @@ def ideal_grid(problem: Problem) -> Tensor:
 
 
 def network_scores(problem: Problem, phi: Tensor) -> Tensor:
-    """Scores like a trained network's at the points of ``phi``: (1, C, h, w) float32.
+    """Scores like a trained network's at the points of ``phi``: (1, C, h, w) float32, contiguous.
 
     8 times the one-hot labels, blurred with 1-2-1 in both directions, plus 0.3 times normal noise.
     The scene has 11 classes: more are made by giving the right half of the picture labels of its
@@ -93,7 +93,7 @@ def network_scores(problem: Problem, phi: Tensor) -> Tensor:
     blur = (kernel[:, None] * kernel).expand(problem.classes, 1, 3, 3)
     padded = F.pad(confident, (1, 1, 1, 1), mode="replicate")
     blurred = F.conv2d(padded, blur, groups=problem.classes)
-    return 8 * blurred + 0.3 * noise_scores(problem)
+    return (8 * blurred + 0.3 * noise_scores(problem)).contiguous()
 
 
 def noise_scores(problem: Problem) -> Tensor:

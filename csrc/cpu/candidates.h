@@ -1,146 +1,209 @@
 // SPDX-License-Identifier: Apache-2.0
 // The classes that may win somewhere in a triangle, and who wins along a row of it.
-// Scores are affine in a triangle: a class beaten at all three corners by one other class is out,
-// and the winning value along a row is convex, so a class that wins at both ends of a range wins
-// between. A plane is held relative to a corner, in double, so that thin triangles lose no
-// precision.
+// Scores are affine in a triangle: a class beaten at all three corners by another class, or by a
+// mean of classes, is out, and the winning value along a row is convex, so a class that wins at
+// both ends of a range wins between. A plane is held relative to a corner, in double, so that thin
+// triangles lose no precision.
 #pragma once
 
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "core/barycentric.h"
-#include "core/cell.h"
+#include "cpu/grid.h"
 #include "cpu/vertex_scores.h"
 
 namespace adaseg {
 
-// Labels of `count` pixels, at most `label_block`, on which class k scores start[k] + pixel *
-// change[k]; numbers ascend. `labels` has room for a whole block.
-constexpr int64_t label_block = 64;
-void label_lines(const float *start, const float *change, const int32_t *number, int64_t classes,
-                 int64_t count, int32_t *labels);
-void label_lines(const double *start, const double *change, const int32_t *number, int64_t classes,
-                 int64_t count, int32_t *labels);
-// keep[c] = no one of three classes beats c at all three corners (at[k][c] < lead[k][w] for each
-// k).
-void find_unbeaten(const float *const (&at)[3], const float (&lead)[3][3], int64_t classes,
-                   uint8_t *keep);
-void find_unbeaten(const double *const (&at)[3], const double (&lead)[3][3], int64_t classes,
-                   uint8_t *keep);
+// Scores at the corners of a triangle that one class, or a mean of some, has.
+template <class R> struct Lead {
+    R at[3];
+};
+// Writes the numbers of the classes that no lead beats at all three corners, and returns how many.
+// The scores at[k] are readable up to a multiple of 16.
+int64_t find_unbeaten(const float *const (&at)[3], const Lead<float> (&leads)[4], int64_t classes,
+                      int32_t *number);
+int64_t find_unbeaten(const double *const (&at)[3], const Lead<double> (&leads)[4], int64_t classes,
+                      int32_t *number);
+
+// The classes left in a triangle, numbers ascending, and their scores as planes; of each array as
+// many entries are readable as a multiple of 16 asks for.
+struct Planes {
+    int64_t count = 0;
+    std::vector<int32_t> number;
+    std::vector<double> base, by_row, by_col;
+
+    explicit Planes(int64_t classes) {
+        const size_t padded = (classes + 15) / 16 * 16;
+        number.resize(padded);
+        for (auto *plane : {&base, &by_row, &by_col})
+            plane->resize(padded);
+    }
+};
+
+// Labels of up to `span_block` pixels of a row that begins at (dr, dc) from the planes' origin,
+// computed in R; written in whole vectors.
+constexpr int64_t span_block = 64;
+template <class L> using SpanLabels = L[span_block];
+void label_span(const Planes &planes, double dr, double dc, int64_t count, float,
+                SpanLabels<uint8_t> &labels);
+void label_span(const Planes &planes, double dr, double dc, int64_t count, float,
+                SpanLabels<int32_t> &labels);
+void label_span(const Planes &planes, double dr, double dc, int64_t count, double,
+                SpanLabels<uint8_t> &labels);
+void label_span(const Planes &planes, double dr, double dc, int64_t count, double,
+                SpanLabels<int32_t> &labels);
+
+// Copies count < 64 bytes or so: cheaper than a call of memcpy, which has to look at the count too.
+inline void copy_few(const uint8_t *from, int64_t bytes, uint8_t *to) {
+    const auto ends = [&](auto word) {
+        std::memcpy(&word, from, sizeof word);
+        std::memcpy(to, &word, sizeof word);
+        std::memcpy(&word, from + bytes - sizeof word, sizeof word);
+        std::memcpy(to + bytes - sizeof word, &word, sizeof word);
+    };
+    for (; bytes > 16; bytes -= 16, from += 16, to += 16)
+        std::memcpy(to, from, 16);
+    if (bytes >= 8)
+        return ends(uint64_t{});
+    if (bytes >= 4)
+        return ends(uint32_t{});
+    for (int64_t k = 0; k < bytes; ++k)
+        to[k] = from[k];
+}
 
 template <class T> class Candidates {
 public:
     using R = typename Compute<T>::type;
 
     explicit Candidates(const VertexScores<T> &scores)
-        : scores_(scores), corner_(3 * scores.classes()), keep_(scores.classes()) {}
+        : scores_(scores), vertex_(scores), planes_(scores.classes()) {}
+
+    // Scores of all classes at a vertex.
+    const R *scores_at(int64_t vertex) { return vertex_(vertex); }
 
     // Chooses the classes of a triangle of non-zero area.
-    void choose(const Corners &corners, const Point (&p)[3], int bits) {
-        const int64_t classes = scores_.classes();
+    void choose(const Corners &corners, const Grid &grid) {
+        const Point p[3] = {grid.points[corners.v[0]], grid.points[corners.v[1]],
+                            grid.points[corners.v[2]]};
+        const int bits = grid.lattice.bits;
         const R *at[3];
-        R lead[3][3];
-        for (int k = 0; k < 3; ++k) {
-            scores_.read_vertex(corners.v[k], &corner_[k * classes]);
-            at[k] = &corner_[k * classes];
-        }
         for (int k = 0; k < 3; ++k)
-            for (int w = 0; w < 3; ++w)
-                lead[k][w] = at[k][scores_.best(corners.v[w])];
-        find_unbeaten(at, lead, classes, keep_.data());
-        number_.clear();
-        for (int32_t c = 0; c < classes; ++c)
-            if (keep_[c])
-                number_.push_back(c);
-        const size_t count = number_.size();
-        for (auto *plane : {&base_, &by_row_, &by_col_})
-            plane->resize(count);
-        start_.resize(count);
-        change_.resize(count);
+            at[k] = vertex_(corners.v[k]);
+        Lead<R> leads[4];
+        for (int w = 0; w < 3; ++w)
+            for (int k = 0; k < 3; ++k)
+                leads[w].at[k] = at[k][scores_.best(corners.v[w])];
+        for (int k = 0; k < 3; ++k)
+            leads[3].at[k] = (leads[0].at[k] + leads[1].at[k] + leads[2].at[k]) / R(3);
+        planes_.count = find_unbeaten(at, leads, scores_.classes(), planes_.number.data());
+        if (planes_.count == 0) // where scores are NaN or infinite
+            planes_.number[planes_.count++] = scores_.best(corners.v[0]);
         const WeightGradients g = weight_gradients(p, bits);
         const double pixel = 1.0 / static_cast<double>(int64_t{1} << bits);
         origin_row_ = p[0].row * pixel;
         origin_col_ = p[0].col * pixel;
-        for (size_t k = 0; k < count; ++k) {
-            const double s = at[0][number_[k]];
-            const double d1 = at[1][number_[k]] - s, d2 = at[2][number_[k]] - s;
-            base_[k] = s;
-            by_row_[k] = d1 * g.row[1] + d2 * g.row[2];
-            by_col_[k] = d1 * g.col[1] + d2 * g.col[2];
+        for (int64_t k = 0; k < planes_.count; ++k) {
+            const int32_t c = planes_.number[k];
+            const double s = at[0][c], d1 = at[1][c] - s, d2 = at[2][c] - s;
+            planes_.base[k] = s;
+            planes_.by_row[k] = d1 * g.row[1] + d2 * g.row[2];
+            planes_.by_col[k] = d1 * g.col[1] + d2 * g.col[2];
+        }
+        if (planes_.count == 2)
+            divide();
+    }
+
+    // Whether two classes part at a line that crosses every row at a well-defined place.
+    bool parted() const { return planes_.count == 2 && steep_; }
+    int32_t left() const { return planes_.number[left_]; }
+    int32_t right() const { return planes_.number[!left_]; }
+
+    // Of two classes: the first pixel of [first, last) that is the right one's, `last` if none is.
+    // A pixel on the line, a tie, is the lower class's.
+    int64_t first_right(int64_t row, int64_t first, int64_t last) const {
+        const double at = line(row);
+        if (level_)
+            return at > 0.0 ? last : first;
+        const double low = static_cast<double>(first) - 1.0, high = static_cast<double>(last);
+        const double inside = at > low ? (at < high ? at : high) : low;
+        const int64_t down = static_cast<int64_t>(inside + 1.0) - 1; // rounds down: inside >= -1
+        const int64_t cut = left_ ? down + (static_cast<double>(down) < inside) : down + 1;
+        return std::min(std::max(cut, first), last);
+    }
+
+    // Of two parted classes: the column where they part on a row.
+    double line(int64_t row) const {
+        return divide_col_ + (static_cast<double>(row) - origin_row_) * divide_by_row_;
+    }
+
+    // Calls body(first, label) where each run of the pixels [first, last) of a row begins; runs
+    // side by side may have the same label.
+    template <class F> void for_each_run(int64_t row, int64_t first, int64_t last, F &&body) {
+        if (planes_.count == 2) {
+            const int64_t cut = first_right(row, first, last);
+            if (first < cut)
+                body(first, left());
+            if (cut < last)
+                body(cut, right());
+            return;
+        }
+        int32_t labels[span_block];
+        for (; first < last; first += span_block) {
+            const int64_t count = label(row, first, last, labels);
+            body(first, labels[0]);
+            for (int64_t k = 1; k < count; ++k)
+                if (labels[k] != labels[k - 1])
+                    body(first + k, labels[k]);
         }
     }
 
     // Labels of the pixels [first, last) of a row.
     template <class L> void fill(int64_t row, int64_t first, int64_t last, L *labels) {
-        const double dr = static_cast<double>(row) - origin_row_;
-        const double dc = static_cast<double>(first) - origin_col_;
-        if (number_.size() == 2)
-            return fill_two(dr, dc, last - first, labels + first);
-        for (size_t k = 0; k < number_.size(); ++k) {
-            start_[k] = static_cast<R>(base_[k] + dr * by_row_[k] + dc * by_col_[k]);
-            change_[k] = static_cast<R>(by_col_[k]);
+        if (planes_.count == 2) {
+            const int64_t cut = first_right(row, first, last);
+            std::fill(labels + first, labels + cut, static_cast<L>(left()));
+            std::fill(labels + cut, labels + last, static_cast<L>(right()));
+            return;
         }
-        labels += first;
-        for (int64_t left = last - first; left > 0;) {
-            const int64_t count = std::min(left, label_block);
-            fill_block(count, labels);
-            labels += count;
-            left -= count;
-            for (size_t k = 0; left > 0 && k < number_.size(); ++k)
-                start_[k] += static_cast<R>(count) * change_[k];
+        L block[span_block];
+        for (; first < last; first += span_block) {
+            const int64_t count = label(row, first, last, block);
+            copy_few(reinterpret_cast<const uint8_t *>(block), count * sizeof(L),
+                     reinterpret_cast<uint8_t *>(labels + first));
         }
     }
 
 private:
-    // The upper class wins where a line is positive: one division finds where that changes.
-    template <class L> void fill_two(double dr, double dc, int64_t count, L *labels) const {
-        const double change = by_col_[1] - by_col_[0];
-        const double start = (base_[1] - base_[0]) + dr * (by_row_[1] - by_row_[0]) + dc * change;
-        const double span = static_cast<double>(count);
-        double turn = start > 0.0 ? span : 0.0; // pixels before it differ from those after
-        bool upper_first = true;
-        if (change != 0.0) {
-            const double zero = -start / change;
-            const double inside = zero > 0.0 ? (zero < span ? zero : span) : 0.0;
-            // Zero itself, a tie, is the lower class's.
-            turn = change < 0.0 ? std::ceil(inside) : std::floor(inside) + (zero >= 0.0);
-            upper_first = change < 0.0;
-        }
-        const int64_t cut = std::min(count, static_cast<int64_t>(turn));
-        const L before = static_cast<L>(number_[upper_first]),
-                after = static_cast<L>(number_[!upper_first]);
-        std::fill(labels, labels + cut, before);
-        std::fill(labels + cut, labels + count, after);
+    // Two classes part at a line: on each row the upper one wins where an affine function of the
+    // column is positive. The line's column is affine in the row.
+    void divide() {
+        const double base = planes_.base[1] - planes_.base[0];
+        const double by_row = planes_.by_row[1] - planes_.by_row[0];
+        const double by_col = planes_.by_col[1] - planes_.by_col[0];
+        left_ = !(by_col > 0.0);
+        level_ = by_col == 0.0; // then each row is one class's
+        divide_col_ = level_ ? base : origin_col_ - base / by_col;
+        divide_by_row_ = level_ ? by_row : -by_row / by_col;
+        steep_ = !level_ && std::isfinite(divide_col_) && std::abs(divide_by_row_) <= 1e6;
     }
 
-    template <class L> void fill_block(int64_t count, L *labels) const {
-        int32_t winner[label_block];
-        if (count > 16) {
-            label_lines(start_.data(), change_.data(), number_.data(), number_.size(), 1, winner);
-            const int32_t first = winner[0];
-            std::vector<R> &end = end_;
-            end.resize(start_.size());
-            for (size_t k = 0; k < start_.size(); ++k)
-                end[k] = start_[k] + static_cast<R>(count - 1) * change_[k];
-            label_lines(end.data(), change_.data(), number_.data(), number_.size(), 1, winner);
-            if (winner[0] == first) {
-                std::fill(labels, labels + count, static_cast<L>(first));
-                return;
-            }
-        }
-        label_lines(start_.data(), change_.data(), number_.data(), number_.size(), count, winner);
-        for (int64_t k = 0; k < count; ++k)
-            labels[k] = static_cast<L>(winner[k]);
+    // Labels of the first pixels of [first, last), as many as a block holds; returns their number.
+    template <class L>
+    int64_t label(int64_t row, int64_t first, int64_t last, SpanLabels<L> &labels) const {
+        const int64_t count = std::min(last - first, span_block);
+        label_span(planes_, static_cast<double>(row) - origin_row_,
+                   static_cast<double>(first) - origin_col_, count, R{}, labels);
+        return count;
     }
 
     const VertexScores<T> &scores_;
-    std::vector<R> corner_, start_, change_;
-    mutable std::vector<R> end_;
-    std::vector<double> base_, by_row_, by_col_;
-    std::vector<int32_t> number_;
-    std::vector<uint8_t> keep_;
-    double origin_row_ = 0, origin_col_ = 0;
+    VertexCache<T> vertex_;
+    Planes planes_;
+    double origin_row_ = 0, origin_col_ = 0, divide_col_ = 0, divide_by_row_ = 0;
+    int left_ = 0; // of two classes, which one wins to the left of the line
+    bool level_ = false, steep_ = false;
 };
 
 } // namespace adaseg

@@ -4,13 +4,35 @@
 
 #include <cmath>
 
+#include "cpu/clones.h"
+
 namespace adaseg {
 
 namespace {
 
-template <class T> double at(const View &phi, int64_t item, int axis, int64_t i, int64_t j) {
-    return static_cast<double>(phi.as<T>()[item * phi.strides[0] + axis * phi.strides[1] +
-                                           i * phi.strides[2] + j * phi.strides[3]]);
+// One coordinate of a row of vertices, in double.
+template <class T>
+void read_row(const View &phi, int64_t item, int axis, int64_t i, std::vector<double> &to) {
+    const T *from = phi.item<T>(item) + axis * phi.strides[1] + i * phi.strides[2];
+    const int64_t step = phi.strides[3];
+    if (step == 1)
+        for (size_t j = 0; j < to.size(); ++j)
+            to[j] = static_cast<double>(from[j]);
+    else
+        for (size_t j = 0; j < to.size(); ++j)
+            to[j] = static_cast<double>(from[static_cast<int64_t>(j) * step]);
+}
+
+// Returns whether all coordinates are finite.
+ADASEG_CLONES bool snap_row(const double *row, const double *col, int64_t count,
+                            const Lattice &lattice, Point *to) {
+    const Lattice own = lattice; // nothing written below can change it
+    int64_t bad = 0;
+    for (int64_t j = 0; j < count; ++j) {
+        to[j] = snap_point(row[j], col[j], own);
+        bad |= (row[j] - row[j] != 0.0) | (col[j] - col[j] != 0.0);
+    }
+    return bad == 0;
 }
 
 [[noreturn]] void throw_not_finite() {
@@ -37,12 +59,15 @@ bool holds_covering(const Grid &grid) {
 void require_finite(const View &phi) {
     with_float_type(phi.type, [&](auto tag) {
         using T = typename decltype(tag)::type;
+        std::vector<double> row(phi.shape[3]);
         for (int64_t n = 0; n < phi.shape[0]; ++n)
             for (int axis = 0; axis < 2; ++axis)
-                for (int64_t i = 0; i < phi.shape[2]; ++i)
-                    for (int64_t j = 0; j < phi.shape[3]; ++j)
-                        if (!std::isfinite(at<T>(phi, n, axis, i, j)))
+                for (int64_t i = 0; i < phi.shape[2]; ++i) {
+                    read_row<T>(phi, n, axis, i, row);
+                    for (const double value : row)
+                        if (!std::isfinite(value))
                             throw_not_finite();
+                }
     });
 }
 
@@ -54,16 +79,14 @@ Grid make_grid(const View &phi, int64_t item, int64_t height, int64_t width, Dia
     grid.points.resize(grid.rows * grid.cols);
     with_float_type(phi.type, [&](auto tag) {
         using T = typename decltype(tag)::type;
-        const Lattice lattice = grid.lattice;
-        bool finite = true;
-        for (int64_t i = 0; i < grid.rows; ++i)
-            for (int64_t j = 0; j < grid.cols; ++j) {
-                const double row = at<T>(phi, item, 0, i, j), col = at<T>(phi, item, 1, i, j);
-                finite &= (row - row == 0.0) & (col - col == 0.0);
-                grid.points[i * grid.cols + j] = snap_point(row, col, lattice);
-            }
-        if (!finite)
-            throw_not_finite();
+        std::vector<double> row(grid.cols), col(grid.cols);
+        for (int64_t i = 0; i < grid.rows; ++i) {
+            read_row<T>(phi, item, 0, i, row);
+            read_row<T>(phi, item, 1, i, col);
+            if (!snap_row(row.data(), col.data(), grid.cols, grid.lattice,
+                          &grid.points[i * grid.cols]))
+                throw_not_finite();
+        }
     });
     grid.main.resize(grid.cells());
     grid.image_rows.resize(grid.rows - 1);
@@ -76,10 +99,11 @@ Grid make_grid(const View &phi, int64_t item, int64_t height, int64_t width, Dia
             most = std::max({most, upper[j].row, lower[j].row});
         }
         grid.image_rows[i] = {first_row(least, grid.lattice), first_row(most, grid.lattice)};
+        uint8_t *main = &grid.main[i * (grid.cols - 1)];
         for (int64_t j = 0; j + 1 < grid.cols; ++j) {
             const Split split =
                 split_cell(diagonal, upper[j], upper[j + 1], lower[j + 1], lower[j]);
-            grid.main[i * (grid.cols - 1) + j] = split.main;
+            main[j] = split.main;
             folded |= split.folded;
         }
     }

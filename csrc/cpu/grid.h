@@ -119,9 +119,10 @@ void for_each_band(const View &phi, int64_t height, int64_t width, Diagonal diag
     if (items == 0 || height == 0 || width == 0)
         return;
     // A few bands a thread even out bands of unequal work; more would repeat work on their seams.
+    // No band is high, so that what a kernel keeps of each row stays in the cache.
     const int64_t wanted = threads > 1 ? 4 * threads : 1;
-    const int64_t bands =
-        std::max<int64_t>(1, std::min(height / 16, wanted / std::min(items, wanted)));
+    const int64_t bands = std::max<int64_t>(
+        (height + 1023) / 1024, std::min(height / 16, wanted / std::min(items, wanted)));
     std::vector<Grid> grids(items);
     parallel_for(items, threads,
                  [&](int64_t n) { grids[n] = make_grid(phi, n, height, width, diagonal); });

@@ -1,150 +1,162 @@
 // SPDX-License-Identifier: Apache-2.0
 // Labels at every pixel straight from the scores at the grid's vertices; no score tensor at full
-// size. A class that wins at all three corners of a triangle wins everywhere in it, so only
-// triangles whose corners differ are scanned. They bound regions of one label, which are filled as
-// runs: on every row an edge between such a region and a scanned triangle adds the region's label
-// (plus one) where the region begins and takes it away where it ends, and the running sum is the
-// label. The order of coinciding edges does not matter to a sum, and edges between two scanned
-// triangles cancel. Folded grids, where a pixel may have several triangles, are painted triangle by
-// triangle instead.
+// size. A class that wins at all three corners of a triangle wins everywhere in it.
+// Where most triangles are of that kind and none is folded, only the others are scanned, and only
+// for the places where the label changes. A row's labels are running sums of changes: every edge is
+// given a label on each row it crosses, the same seen from both of its triangles, and a triangle
+// adds what differs from the label of its left edge to that of its right one. Noisy scores and
+// folded grids, where a pixel may have several triangles, are painted triangle by triangle.
 #include "cpu/candidates.h"
 #include "cpu/grid.h"
 #include "cpu/kernels.h"
+#include "cpu/row_changes.h"
 
 namespace adaseg {
 
 namespace {
 
-struct Change {
-    int32_t col, value; // label + 1, negative where its region ends
+// Labels along an edge: its ends' best classes, which part where their scores cross.
+struct EdgeLabels {
+    int32_t upper, lower;
+    int64_t first_lower; // row
+
+    int32_t operator[](int64_t row) const { return row < first_lower ? upper : lower; }
 };
 
-// Changes of the rows of a band, appended in any order.
-class RowChanges {
+template <class T> class Labeller {
 public:
-    RowChanges(Range band, int64_t expected) : band_(band), rows_(band.end - band.begin) {
-        for (auto &row : rows_)
-            row.reserve(expected);
-    }
+    Labeller(const Grid &grid, const VertexScores<T> &scores, Range band)
+        : grid_(grid), scores_(scores), band_(band), candidates_(scores), changes_(band) {}
 
-    void add(int64_t row, int64_t col, int32_t value) {
-        rows_[row - band_.begin].push_back({static_cast<int32_t>(col), value});
-    }
-
-    // Calls body(first, last, label) for each run of a row.
-    template <class F> void runs(int64_t row, int64_t width, F &&body) {
-        std::vector<Change> &changes = rows_[row - band_.begin];
-        if (changes.size() > 32)
-            std::sort(changes.begin(), changes.end(),
-                      [](Change a, Change b) { return a.col < b.col; });
-        else
-            for (size_t k = 1; k < changes.size(); ++k) {
-                const Change moved = changes[k];
-                size_t to = k;
-                for (; to > 0 && changes[to - 1].col > moved.col; --to)
-                    changes[to] = changes[to - 1];
-                changes[to] = moved;
-            }
-        int32_t sum = 0;
-        for (size_t k = 0; k < changes.size(); ++k) {
-            sum += changes[k].value;
-            const int64_t first = changes[k].col;
-            // Clipped: an image one pixel wide has edges two pixels to the right.
-            const int64_t last =
-                std::min<int64_t>(width, k + 1 < changes.size() ? changes[k + 1].col : width);
-            if (sum > 0 && first < last)
-                body(first, last, sum - 1);
+    // `out` is the whole image.
+    template <class L> void run(L *out) {
+        const int64_t w = grid_.cols, width = grid_.lattice.width;
+        add_left_border();
+        for (int64_t i = 0; i + 1 < grid_.rows; ++i) {
+            const Range touched = grid_.image_rows[i];
+            if (touched.end <= band_.begin || touched.begin >= band_.end)
+                continue;
+            for (int64_t j = 0; j + 1 < w; ++j)
+                if (!scores_.same(i * w + j))
+                    for (int second = 0; second < 2; ++second)
+                        add_triangle(grid_.corners(i, j, second));
         }
+        changes_.for_each_run(width, [&](int64_t row, int64_t first, int64_t last, int32_t label) {
+            std::fill(out + row * width + first, out + row * width + last, static_cast<L>(label));
+        });
     }
 
 private:
-    Range band_;
-    std::vector<std::vector<Change>> rows_;
-};
-
-// What an edge adds: its label plus one where both its ends have the same best class, else nothing.
-template <class T> int32_t edge_label(const VertexScores<T> &scores, int64_t a, int64_t b) {
-    return scores.best(a) == scores.best(b) ? scores.best(a) + 1 : 0;
-}
-
-template <class T, class L>
-void label_triangle(const Grid &grid, const VertexScores<T> &scores, const Corners &corners,
-                    Range band, Candidates<T> &candidates, RowChanges &changes, L *out) {
-    const Ordered o = order_corners(grid, corners);
-    const Point p[3] = {grid.points[corners.v[0]], grid.points[corners.v[1]],
-                        grid.points[corners.v[2]]};
-    const int32_t across = edge_label(scores, o.v[0], o.v[2]);
-    const int32_t side[2] = {edge_label(scores, o.v[0], o.v[1]),
-                             edge_label(scores, o.v[1], o.v[2])};
-    bool chosen = false;
-    walk_triangle(grid.lattice, o, band, [&](int64_t row, int64_t left, int64_t right, int half) {
-        const int32_t at_left = o.middle_right ? across : side[half];
-        const int32_t at_right = o.middle_right ? side[half] : across;
-        if (at_left)
-            changes.add(row, left, -at_left);
-        if (at_right)
-            changes.add(row, right, at_right);
-        const int64_t last = std::min(right, grid.lattice.width);
-        if (left >= last)
-            return;
-        if (!chosen)
-            candidates.choose(corners, p, grid.lattice.bits);
-        chosen = true;
-        candidates.fill(row, left, last, out + row * grid.lattice.width);
-    });
-}
-
-// The regions that begin at the left border of the image.
-template <class T>
-void add_left_border(const Grid &grid, const VertexScores<T> &scores, Range band,
-                     RowChanges &changes) {
-    for (int64_t i = 0; i + 1 < grid.rows; ++i) {
-        const int64_t a = i * grid.cols, d = a + grid.cols;
-        const int32_t label = edge_label(scores, a, d);
-        if (label == 0)
-            continue;
-        // Borders that run back and forth (rows need not ascend) end what they began.
-        const int64_t from = first_row(grid.points[a].row, grid.lattice);
-        const int64_t to = first_row(grid.points[d].row, grid.lattice);
-        const int32_t value = from <= to ? label : -label;
-        for (int64_t row = std::max(std::min(from, to), band.begin);
-             row < std::min(std::max(from, to), band.end); ++row)
-            changes.add(row, 0, value);
+    EdgeLabels edge_labels(int64_t upper, int64_t lower) {
+        if (grid_.points[upper].row > grid_.points[lower].row)
+            std::swap(upper, lower);
+        const int32_t a = scores_.best(upper), b = scores_.best(lower);
+        if (a == b)
+            return {a, b, 0};
+        const auto *from = candidates_.scores_at(upper), *to = candidates_.scores_at(lower);
+        const double ahead = static_cast<double>(from[a]) - from[b];
+        const double behind = static_cast<double>(to[b]) - to[a];
+        double part = ahead / (ahead + behind);
+        part = part >= 0.0 && part <= 1.0 ? part : 0.5; // scores may be infinite
+        const int32_t begin = grid_.points[upper].row, end = grid_.points[lower].row;
+        const double down = part * (end - begin);
+        const int32_t whole = static_cast<int32_t>(down);
+        return {a, b, first_row(begin + whole + (whole < down), grid_.lattice)};
     }
-}
 
-template <class T, class L>
-void label_simple(const Grid &grid, const VertexScores<T> &scores, Range band, L *out) {
-    const int64_t w = grid.cols, width = grid.lattice.width;
-    RowChanges changes(band, 32);
-    Candidates<T> candidates(scores);
-    add_left_border(grid, scores, band, changes);
-    for (int64_t i = 0; i + 1 < grid.rows; ++i) {
-        const Range touched = grid.image_rows[i];
-        if (touched.end <= band.begin || touched.begin >= band.end)
-            continue;
-        for (int64_t j = 0; j + 1 < w; ++j) {
-            const int64_t a = i * w + j;
-            const int32_t best = scores.best(a);
-            if (best == scores.best(a + 1) && best == scores.best(a + w) &&
-                best == scores.best(a + w + 1))
-                continue;
-            for (int second = 0; second < 2; ++second) {
-                const Corners corners = grid.corners(i, j, second);
-                const int32_t first = scores.best(corners.v[0]);
-                if (first != scores.best(corners.v[1]) || first != scores.best(corners.v[2]))
-                    label_triangle(grid, scores, corners, band, candidates, changes, out);
-            }
+    // The regions that begin at the left border of the image.
+    void add_left_border() {
+        for (int64_t i = 0; i + 1 < grid_.rows; ++i) {
+            const int64_t a = i * grid_.cols, d = a + grid_.cols;
+            // Borders that run back and forth (rows need not ascend) end what they began.
+            const bool down = grid_.points[a].row <= grid_.points[d].row;
+            const int64_t upper = down ? a : d, lower = down ? d : a;
+            const EdgeLabels labels = edge_labels(upper, lower);
+            const int64_t end =
+                std::min(first_row(grid_.points[lower].row, grid_.lattice), band_.end);
+            for (int64_t row =
+                     std::max(first_row(grid_.points[upper].row, grid_.lattice), band_.begin);
+                 row < end; ++row)
+                changes_.add(row, 0, down ? labels[row] : -labels[row]);
         }
     }
-    for (int64_t row = band.begin; row < band.end; ++row)
-        changes.runs(row, width, [&](int64_t first, int64_t last, int32_t label) {
-            std::fill(out + row * width + first, out + row * width + last, static_cast<L>(label));
-        });
-}
+
+    void add_triangle(const Corners &corners) {
+        const int32_t best[3] = {scores_.best(corners.v[0]), scores_.best(corners.v[1]),
+                                 scores_.best(corners.v[2])};
+        if (best[0] == best[1] && best[0] == best[2])
+            return;
+        const Ordered o = order_corners(grid_, corners);
+        if (area2(o.p[0], o.p[1], o.p[2]) != 0) {
+            candidates_.choose(corners, grid_);
+            if (candidates_.parted())
+                return add_parting_line(corners, best[0] == best[1] ? 2 : best[0] == best[2]);
+        }
+        const EdgeLabels across = edge_labels(o.v[0], o.v[2]);
+        const EdgeLabels side[2] = {edge_labels(o.v[0], o.v[1]), edge_labels(o.v[1], o.v[2])};
+        walk_triangle(grid_.lattice, o, band_,
+                      [&](int64_t row, int64_t left, int64_t right, int half) {
+                          const int32_t on_long = across[row], on_short = side[half][row];
+                          add_row(row, left, right, o.middle_right ? on_long : on_short,
+                                  o.middle_right ? on_short : on_long);
+                      });
+    }
+
+    // Two classes, one of which wins at the corner `odd` alone: what parts them runs from one edge
+    // of that corner to the other, on each row between two pixels of the triangle.
+    void add_parting_line(const Corners &corners, int odd) {
+        const int64_t one = edge_labels(corners.v[odd], corners.v[(odd + 1) % 3]).first_lower;
+        const int64_t two = edge_labels(corners.v[odd], corners.v[(odd + 2) % 3]).first_lower;
+        const int64_t end = std::min(std::max(one, two), band_.end);
+        const int32_t value = candidates_.right() - candidates_.left();
+        for (int64_t row = std::max(std::min(one, two), band_.begin); row < end; ++row) {
+            const double line = candidates_.line(row);
+            const int64_t col = static_cast<int64_t>(line);
+            const double part = line - static_cast<double>(col);
+            // Where a pixel lies on the line, or nearly, rounding must not move it out of the
+            // triangle: changes of neighbours would come in the wrong order.
+            const bool clear = part > 1e-5 && part < 1.0 - 1e-5;
+            changes_.add(row, clear ? col + 1 : first_right_inside(corners, row), value);
+        }
+    }
+
+    int64_t first_right_inside(const Corners &corners, int64_t row) const {
+        int64_t left = grid_.lattice.width, right = 0;
+        for (int k = 0; k < 3; ++k) {
+            Point p = grid_.points[corners.v[k]], q = grid_.points[corners.v[(k + 1) % 3]];
+            if (p.row > q.row)
+                std::swap(p, q);
+            if (row < first_row(p.row, grid_.lattice) || row >= first_row(q.row, grid_.lattice))
+                continue;
+            const int64_t at = walk_edge(p, q, row, grid_.lattice).first();
+            left = std::min(left, at);
+            right = std::max(right, at);
+        }
+        return candidates_.first_right(row, left, std::min(right, grid_.lattice.width));
+    }
+
+    // Adds what leads from the label of the left edge to that of the right one.
+    void add_row(int64_t row, int64_t left, int64_t right, int32_t label, int32_t after) {
+        const int64_t last = std::min(right, grid_.lattice.width);
+        if (left < last)
+            candidates_.for_each_run(row, left, last, [&](int64_t first, int32_t next) {
+                if (next != label)
+                    changes_.add(row, first, next - label);
+                label = next;
+            });
+        if (label != after)
+            changes_.add(row, right, after - label);
+    }
+
+    const Grid &grid_;
+    const VertexScores<T> &scores_;
+    Range band_;
+    Candidates<T> candidates_;
+    RowChanges changes_;
+};
 
 template <class T, class L>
-void label_folded(const Grid &grid, const VertexScores<T> &scores, Range band, L *out) {
+void paint(const Grid &grid, const VertexScores<T> &scores, Range band, L *out) {
     const int64_t width = grid.lattice.width;
     if (!grid.covers) // 255 where labels are bytes, -1 where 255 is a class
         std::fill(out + band.begin * width, out + band.end * width,
@@ -152,8 +164,6 @@ void label_folded(const Grid &grid, const VertexScores<T> &scores, Range band, L
     Candidates<T> candidates(scores);
     visit_triangles(grid, band, [&](int64_t i, int64_t j, int second) {
         const Corners corners = grid.corners(i, j, second);
-        const Point p[3] = {grid.points[corners.v[0]], grid.points[corners.v[1]],
-                            grid.points[corners.v[2]]};
         const int32_t best = scores.best(corners.v[0]);
         const bool constant =
             best == scores.best(corners.v[1]) && best == scores.best(corners.v[2]);
@@ -163,11 +173,20 @@ void label_folded(const Grid &grid, const VertexScores<T> &scores, Range band, L
                 return std::fill(out + row * width + first, out + row * width + last,
                                  static_cast<L>(best));
             if (!chosen)
-                candidates.choose(corners, p, grid.lattice.bits);
+                candidates.choose(corners, grid);
             chosen = true;
             candidates.fill(row, first, last, out + row * width);
         });
     });
+}
+
+// Whether most cells have one best class at all their vertices.
+template <class T> bool calm(const VertexScores<T> &scores) {
+    int64_t same = 0;
+    for (int64_t i = 0; i + 1 < scores.rows(); ++i)
+        for (int64_t j = 0; j + 1 < scores.cols(); ++j)
+            same += scores.same(i * scores.cols() + j);
+    return 2 * same > (scores.rows() - 1) * (scores.cols() - 1);
 }
 
 } // namespace
@@ -182,10 +201,10 @@ void interpolate_argmax(const View &scores, const View &phi, const View &out, Di
                      [&](int64_t n) { vertices[n] = VertexScores<T>(scores, n); });
         const auto label = [&](const Grid &grid, int64_t n, Range band, auto *labels) {
             labels += n * height * width;
-            if (grid.simple)
-                label_simple(grid, vertices[n], band, labels);
+            if (grid.simple && calm(vertices[n]))
+                Labeller<T>(grid, vertices[n], band).run(labels);
             else
-                label_folded(grid, vertices[n], band, labels);
+                paint(grid, vertices[n], band, labels);
         };
         for_each_band(phi, height, width, diagonal, threads,
                       [&](const Grid &grid, int64_t n, Range band) {

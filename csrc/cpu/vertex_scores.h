@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The scores of one item as label kernels read them: each vertex's best class, and on demand the
-// classes of a vertex side by side. Ties go to the lowest class; a NaN never wins, except as class
-// 0.
+// The scores of one item as label kernels read them: each vertex's best class, and the classes of a
+// vertex side by side. Ties go to the lowest class; a NaN never wins, except as class 0.
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
 #include <vector>
 
 #include "cpu/clones.h"
@@ -13,15 +13,6 @@
 namespace adaseg {
 
 // most[v] = max(most[v], value[v]), and the class where it grew.
-template <class R>
-inline void improve(const R *value, int64_t count, int32_t number, R *most, int32_t *best) {
-    for (int64_t v = 0; v < count; ++v) {
-        const bool better = value[v] > most[v];
-        most[v] = better ? value[v] : most[v];
-        best[v] = better ? number : best[v];
-    }
-}
-
 void improve_best(const float *value, int64_t count, int32_t number, float *most, int32_t *best);
 void improve_best(const double *value, int64_t count, int32_t number, double *most, int32_t *best);
 
@@ -34,18 +25,25 @@ public:
         : data_(scores.item<T>(n)), classes_(scores.shape[1]), rows_(scores.shape[2]),
           cols_(scores.shape[3]), plane_(scores.strides[1]), down_(scores.strides[2]),
           right_(scores.strides[3]), best_(rows_ * cols_, 0) {
-        std::vector<R> value(cols_), most(cols_);
+        std::vector<R> buffer(cols_), most(cols_);
         for (int64_t i = 0; i < rows_; ++i) {
-            read_row(0, i, most.data());
-            for (int32_t c = 1; c < classes_; ++c) {
-                read_row(c, i, value.data());
-                improve_best(value.data(), cols_, c, most.data(), &best_[i * cols_]);
-            }
+            const R *first = read_row(0, i, buffer);
+            std::copy(first, first + cols_, most.begin());
+            for (int32_t c = 1; c < classes_; ++c)
+                improve_best(read_row(c, i, buffer), cols_, c, most.data(), &best_[i * cols_]);
         }
     }
 
     int64_t classes() const { return classes_; }
+    int64_t rows() const { return rows_; }
+    int64_t cols() const { return cols_; }
     int32_t best(int64_t vertex) const { return best_[vertex]; }
+
+    // Whether the vertices of the cell whose corner A is vertex `a` have the same best class.
+    bool same(int64_t a) const {
+        const int32_t *upper = &best_[a], *lower = upper + cols_;
+        return ((upper[0] ^ upper[1]) | (upper[0] ^ lower[0]) | (upper[0] ^ lower[1])) == 0;
+    }
 
     // Writes the scores of all classes at a vertex.
     void read_vertex(int64_t vertex, R *to) const {
@@ -55,19 +53,53 @@ public:
     }
 
 private:
-    void read_row(int64_t c, int64_t i, R *to) const {
+    // The scores of a class along a row of vertices; `buffer` holds them where they do not lie side
+    // by side as numbers to compute with.
+    const R *read_row(int64_t c, int64_t i, std::vector<R> &buffer) const {
         const T *from = data_ + c * plane_ + i * down_;
-        if (right_ == 1)
-            for (int64_t j = 0; j < cols_; ++j)
-                to[j] = static_cast<R>(from[j]);
-        else
-            for (int64_t j = 0; j < cols_; ++j)
-                to[j] = static_cast<R>(from[j * right_]);
+        if constexpr (std::is_same_v<T, R>)
+            if (right_ == 1)
+                return from;
+        for (int64_t j = 0; j < cols_; ++j)
+            buffer[j] = static_cast<R>(from[j * right_]);
+        return buffer.data();
     }
 
     const T *data_ = nullptr;
     int64_t classes_ = 0, rows_ = 0, cols_ = 0, plane_ = 0, down_ = 0, right_ = 0;
     std::vector<int32_t> best_;
+};
+
+// The scores of vertices that were asked for lately: two rows of them, which is what the triangles
+// of a row of cells share. Rows are padded to whole vectors.
+template <class T> class VertexCache {
+public:
+    using R = typename Compute<T>::type;
+
+    explicit VertexCache(const VertexScores<T> &scores)
+        : scores_(scores), stride_((scores.classes() + 15) / 16 * 16) {
+        while (slots_ < 2 * scores.cols())
+            slots_ *= 2;
+        held_.assign(slots_, -1);
+        values_.assign(slots_ * stride_, R(0));
+    }
+
+    // Holds until the vertices two rows further are asked for.
+    const R *operator()(int64_t vertex) {
+        const int64_t slot = vertex & (slots_ - 1);
+        R *values = &values_[slot * stride_];
+        if (held_[slot] != vertex) {
+            scores_.read_vertex(vertex, values);
+            held_[slot] = vertex;
+        }
+        return values;
+    }
+
+private:
+    const VertexScores<T> &scores_;
+    int64_t stride_, slots_ = 1;
+    std::vector<int64_t> held_;
+    std::vector<R> values_;
 };
 
 } // namespace adaseg
