@@ -3,6 +3,8 @@
 
 Without a C++ compiler the package installs as pure Python and says so. A compiler that is there but
 fails is an error. ``ADASEG_NATIVE=OFF`` in the environment leaves the native module out on purpose.
+``ADASEG_CUDA`` in the environment is AUTO (CUDA kernels where nvcc is found), ON or OFF, and
+``CUDAARCHS``, which CMake reads, the architectures to build them for.
 """
 
 from __future__ import annotations
@@ -54,7 +56,8 @@ class CMakeBuild(build_ext):
         # CMake's default on Windows, Visual Studio, finds its compiler without a PATH to it.
         generator = [] if os.name == "nt" else ["-G", "Ninja"]
         interpreter = f"-DPython_EXECUTABLE={sys.executable}"
-        command = ["cmake", "-S", ROOT, "-B", self.build_temp, *generator, interpreter]
+        cuda = f"-DADASEG_CUDA={chosen('ADASEG_CUDA', 'AUTO', 'ON', 'OFF')}"
+        command = ["cmake", "-S", ROOT, "-B", self.build_temp, *generator, interpreter, cuda]
         done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
         print(done.stderr, file=sys.stderr, end="", flush=True)
         if done.returncode == 0:
@@ -68,12 +71,18 @@ class CMakeBuild(build_ext):
             raise SystemExit(BUILD_FAILED)
 
 
+def chosen(name: str, *values: str) -> str:
+    """What the environment variable says, the first value by default."""
+    value = os.environ.get(name, values[0])
+    if value not in values:
+        raise SystemExit(f"{name} must be {' or '.join(values)}, not {value!r}.")
+    return value
+
+
 def extensions() -> list[Extension]:
     """The native module, unless the environment leaves it out."""
-    wanted = os.environ.get("ADASEG_NATIVE", "ON")
-    if wanted not in ("ON", "OFF"):
-        raise SystemExit(f"ADASEG_NATIVE must be ON or OFF, not {wanted!r}.")
-    return [Extension("adaseg_fast._native", sources=[])] if wanted == "ON" else []
+    wanted = chosen("ADASEG_NATIVE", "ON", "OFF") == "ON"
+    return [Extension("adaseg_fast._native", sources=[])] if wanted else []
 
 
 # A fresh folder for every build: pip's isolated Ninja is gone when a second build would read the

@@ -11,6 +11,7 @@ from adaseg_fast.backends.table import (
     build_info,
     get_backend,
     set_backend,
+    set_debug,
     use_backend,
 )
 
@@ -22,5 +23,6 @@ __all__ = [
     "build_info",
     "get_backend",
     "set_backend",
+    "set_debug",
     "use_backend",
 ]

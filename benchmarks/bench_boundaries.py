@@ -8,11 +8,14 @@ from functools import partial
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
+from torch import Tensor
+from torch.nn import functional as F
 
 from adaseg_fast import ops
 from adaseg_fast.engine import comparisons, rivals
 from adaseg_fast.engine.rivals import TARGETS, TENSOR_SIZE, Problem
 
+import gpu_helpers
 from bench_helpers import LARGE, OURS, contest, every_problem, named, record, sides
 
 
@@ -55,3 +58,50 @@ def test_types_of_labels(
         assert torch.equal(nearest, expected)
     else:
         assert benchmark(labels.amax) < problem.classes
+
+
+# --- On a GPU -------------------------------------------------------------------------------------
+
+
+@gpu_helpers.on_device
+def test_nearest_boundary_gpu(benchmark: BenchmarkFixture) -> None:
+    _, labels = rivals.scene(LARGE.size)
+    on_gpu = labels.cuda()
+    gpu_helpers.contest_on_device(
+        benchmark,
+        f"nearest_boundary, {named(LARGE.size)} to 8x8",
+        "adaseg_fast",
+        {"adaseg_fast": partial(ops.nearest_boundary, size=(8, 8))},
+        lambda number: (on_gpu.clone(),),
+        least_bytes=labels.numel(),
+    )
+    assert torch.equal(
+        ops.nearest_boundary(on_gpu, (8, 8)).cpu(), ops.nearest_boundary(labels, (8, 8))
+    )
+
+
+@gpu_helpers.on_device
+@gpu_helpers.sides("torch.compile")
+def test_boundary_mask_gpu(benchmark: BenchmarkFixture, side: str) -> None:
+    _, labels = rivals.scene(LARGE.size)
+    on_gpu = labels.cuda()
+
+    def mask(labels: Tensor) -> Tensor:
+        padded = F.pad(labels.float()[None], (1, 1, 1, 1), mode="replicate")[0].to(torch.uint8)
+        rows, cols = padded[:, :, 1:-1], padded[:, 1:-1]
+        return (
+            (labels != rows[:, :-2])
+            | (labels != rows[:, 2:])
+            | (labels != cols[:, :, :-2])
+            | (labels != cols[:, :, 2:])
+        )
+
+    gpu_helpers.contest_on_device(
+        benchmark,
+        f"boundary_mask, {named(LARGE.size)}",
+        side,
+        {"adaseg_fast": ops.boundary_mask, "torch.compile": torch.compile(mask, dynamic=False)},
+        lambda number: (on_gpu.clone(),),
+        lambda ours, theirs: torch.testing.assert_close(ours, theirs),
+        least_bytes=2 * labels.numel(),
+    )

@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
+from torch import Tensor
 
 from adaseg_fast import ops
 from adaseg_fast.engine import comparisons, rivals
 from adaseg_fast.engine.rivals import Problem
 
+import gpu_helpers
 from bench_helpers import FRAME, OURS, contest, every_problem, named, record, sides
 
 RIVALS = {
@@ -57,4 +61,69 @@ def test_backward(benchmark: BenchmarkFixture, threads: int, side: str) -> None:
     # The weights of a pixel add up to one.
     torch.testing.assert_close(
         grads[0].double().sum((2, 3)), grad.double().sum((2, 3)), rtol=1e-5, atol=0
+    )
+
+
+# --- On a GPU -------------------------------------------------------------------------------------
+
+
+@gpu_helpers.on_device
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+@gpu_helpers.sides("torch", "torch.compile")
+def test_interpolate_gpu(benchmark: BenchmarkFixture, side: str, dtype: torch.dtype) -> None:
+    """A batch of 8; on the uniform grid of affine scores all sides give the same."""
+    items, uniform = 8, ops.uniform_sampling_tensor(FRAME.grid, batch_size=8).cuda()
+    affine = rivals.affine_scores(FRAME._replace(classes=5)).repeat(items, 4, 1, 1)[:, :19]
+    scores = affine.to(dtype).cuda()
+
+    def inputs(number: int) -> tuple[Tensor, Tensor]:
+        return scores + number, uniform.clone()
+
+    stretch = partial(rivals.torch_interpolate, size=FRAME.size)
+    compiled = torch.compile(stretch, dynamic=False)
+    tolerance = 1e-4 if dtype == torch.float32 else 0.05
+    written = items * 19 * FRAME.size[0] * FRAME.size[1]
+    gpu_helpers.contest_on_device(
+        benchmark,
+        f"interpolate, batch of 8, {named(FRAME.size)}, {str(dtype).removeprefix('torch.')}",
+        side,
+        {
+            "adaseg_fast": partial(ops.interpolate, size=FRAME.size),
+            "torch": lambda scores, phi: stretch(scores),
+            "torch.compile": lambda scores, phi: compiled(scores),
+        },
+        inputs,
+        partial(torch.testing.assert_close, rtol=tolerance, atol=tolerance),
+        least_bytes=(written + scores.numel()) * scores.element_size(),
+        items=items,
+    )
+
+
+@gpu_helpers.on_device
+@gpu_helpers.sides("torch")
+def test_interpolate_backward_gpu(benchmark: BenchmarkFixture, side: str) -> None:
+    phi = rivals.ideal_grid(FRAME).cuda()
+    scores = rivals.noise_scores(FRAME).cuda()
+    grad = torch.randn(1, FRAME.classes, *FRAME.size, device="cuda")
+
+    def inputs(number: int) -> tuple[Tensor, ...]:
+        return grad + number, scores, phi
+
+    def ours(grad: Tensor, scores: Tensor, phi: Tensor) -> Tensor:
+        found: Tensor = torch.ops.adaseg.interpolate_backward(grad, scores, phi, True, False)[0]
+        return found
+
+    def theirs(grad: Tensor, scores: Tensor, phi: Tensor) -> Tensor:
+        found: Tensor = torch.ops.aten.upsample_bilinear2d_backward(
+            grad, FRAME.size, scores.shape, True
+        )
+        return found
+
+    gpu_helpers.contest_on_device(
+        benchmark,
+        f"interpolate backward, {named(FRAME.size)}",
+        side,
+        {"adaseg_fast": ours, "torch": theirs},
+        inputs,
+        least_bytes=(grad.numel() + 2 * scores.numel()) * 4,
     )

@@ -15,7 +15,8 @@ from adaseg_fast import ops
 from adaseg_fast.engine import comparisons, rivals
 from adaseg_fast.engine.rivals import Problem
 
-from bench_helpers import FRAME, contest, every_problem, named, record, sides
+import gpu_helpers
+from bench_helpers import FRAME, LARGE, contest, every_problem, named, record, sides
 
 
 @pytest.mark.parametrize("scores", ["network", "noise"])
@@ -57,3 +58,45 @@ def test_kinds_of_scores(
     labels = benchmark(ops.interpolate_argmax, scores, phi, problem.size)
     assert labels.shape == (1, *problem.size)
     assert len(labels.unique()) >= min(problem.classes, 11)
+
+
+# --- On a GPU -------------------------------------------------------------------------------------
+
+
+def _labels_agree(ours: Tensor, theirs: Tensor) -> None:
+    """Ours adapts to the scene, theirs stretches the scores: most pixels are the same anyway."""
+    assert (ours == theirs).float().mean() > 0.5
+
+
+@gpu_helpers.on_device
+@pytest.mark.parametrize("scores", ["network", "noise"])
+@pytest.mark.parametrize("problem", [FRAME, LARGE], ids=lambda problem: named(problem.size))
+@gpu_helpers.sides("torch", "torch.compile")
+def test_interpolate_argmax_gpu(
+    benchmark: BenchmarkFixture, problem: Problem, scores: str, side: str
+) -> None:
+    phi = rivals.ideal_grid(problem)
+    make = (
+        rivals.noise_scores(problem) if scores == "noise" else rivals.network_scores(problem, phi)
+    )
+    on_gpu, phi_on_gpu = make.cuda(), phi.cuda()
+
+    def inputs(number: int) -> tuple[Tensor, Tensor]:
+        return on_gpu + 1e-3 * number, phi_on_gpu.clone()
+
+    stretch = partial(rivals.torch_interpolate_argmax, size=problem.size)
+    compiled = torch.compile(stretch, dynamic=False)
+    gpu_helpers.contest_on_device(
+        benchmark,
+        f"interpolate_argmax, {scores}, {named(problem.size)}",
+        side,
+        {
+            "adaseg_fast": partial(ops.interpolate_argmax, size=problem.size),
+            "torch": lambda scores, phi: stretch(scores),
+            "torch.compile": lambda scores, phi: compiled(scores),
+        },
+        inputs,
+        _labels_agree if scores == "network" and problem == FRAME else None,
+        least_bytes=on_gpu.numel() * 4 + phi.numel() * 4 + problem.size[0] * problem.size[1],
+        **problem._asdict(),
+    )

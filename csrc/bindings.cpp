@@ -1,16 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Python module: arrays -> checked views, GIL released, call.
-// An array is a NumPy array or a tuple (address, type number, shape, strides in elements), which
-// is how torch tensors come without this module knowing torch. Shapes that belong together have
-// been checked in Python (adaseg_fast.backends.checks); what is checked again here is whatever an
-// access out of bounds could come from.
-#include <pybind11/numpy.h>
-#include <pybind11/pybind11.h>
-#include <pybind11/stl.h>
-
-#include <algorithm>
-#include <string>
-
+// The CUDA kernels, where they were built, are the submodule `cuda` (bindings_cuda.cpp).
+#include "bindings_view.h"
 #include "cpu/clones.h"
 #include "cpu/kernels.h"
 
@@ -18,125 +9,13 @@
 #define ADASEG_VERSION "unknown"
 #endif
 
-namespace py = pybind11;
-
 namespace adaseg {
 
+#ifdef ADASEG_CUDA
+void bind_cuda(py::module_ &m); // bindings_cuda.cpp
+#endif
+
 namespace {
-
-DType type_of(const py::dtype &type) {
-    switch (type.kind()) {
-    case 'b':
-        return DType::boolean;
-    case 'f':
-        if (type.itemsize() == 2)
-            return DType::f16;
-        if (type.itemsize() == 4)
-            return DType::f32;
-        if (type.itemsize() == 8)
-            return DType::f64;
-        break;
-    case 'i':
-    case 'u': {
-        const bool sign = type.kind() == 'i';
-        switch (type.itemsize()) {
-        case 1:
-            return sign ? DType::i8 : DType::u8;
-        case 2:
-            return sign ? DType::i16 : DType::u16;
-        case 4:
-            return sign ? DType::i32 : DType::u32;
-        default:
-            return sign ? DType::i64 : DType::u64;
-        }
-    }
-    default:
-        break;
-    }
-    throw py::type_error("arrays of dtype " +
-                         py::str(static_cast<py::handle>(type)).cast<std::string>() +
-                         " are not supported");
-}
-
-View view_of_numpy(const py::array &array) {
-    View view;
-    view.type = type_of(array.dtype());
-    if (!array.dtype().is(py::dtype::of<bool>()) && array.dtype().byteorder() == '>')
-        throw py::type_error("arrays in big-endian byte order are not supported");
-    view.data = const_cast<void *>(array.data());
-    view.dims = static_cast<int>(array.ndim());
-    if (view.dims > 4)
-        throw py::value_error("arrays of at most 4 dimensions are wanted");
-    const int size = item_size(view.type);
-    for (int k = 0; k < view.dims; ++k) {
-        view.shape[k] = array.shape(k);
-        if (array.strides(k) % size != 0 && array.shape(k) > 1)
-            throw py::value_error("arrays whose strides are whole elements are wanted");
-        view.strides[k] = array.strides(k) / size;
-    }
-    if (reinterpret_cast<uintptr_t>(view.data) % size != 0)
-        throw py::value_error("aligned arrays are wanted");
-    return view;
-}
-
-View view_of(py::handle object) {
-    if (py::isinstance<py::array>(object))
-        return view_of_numpy(py::reinterpret_borrow<py::array>(object));
-    const py::tuple parts = py::reinterpret_borrow<py::object>(object).cast<py::tuple>();
-    const py::tuple shape = parts[2].cast<py::tuple>(), strides = parts[3].cast<py::tuple>();
-    View view;
-    view.data = reinterpret_cast<void *>(parts[0].cast<uintptr_t>());
-    view.type = static_cast<DType>(parts[1].cast<int>());
-    view.dims = static_cast<int>(shape.size());
-    if (view.dims > 4 || strides.size() != shape.size())
-        throw py::value_error("arrays of at most 4 dimensions are wanted");
-    for (int k = 0; k < view.dims; ++k) {
-        view.shape[k] = shape[k].cast<int64_t>();
-        view.strides[k] = strides[k].cast<int64_t>();
-    }
-    return view;
-}
-
-void require(bool holds, const char *message) {
-    if (!holds)
-        throw py::value_error(message);
-}
-
-void require_shape(const View &view, const std::vector<int64_t> &shape, const char *name) {
-    bool same = view.dims == static_cast<int>(shape.size());
-    for (int k = 0; same && k < view.dims; ++k)
-        same = view.shape[k] == shape[k];
-    if (!same)
-        throw py::value_error(std::string(name) + " has an unexpected shape");
-}
-
-// An output: of the given shape, C-contiguous.
-View output(py::handle object, const std::vector<int64_t> &shape, const char *name) {
-    const View view = view_of(object);
-    require_shape(view, shape, name);
-    if (std::count(shape.begin(), shape.end(), 0) > 0)
-        return view; // NumPy gives empty arrays any strides
-    int64_t stride = 1;
-    for (int k = view.dims - 1; k >= 0; --k) {
-        if (view.shape[k] > 1 && view.strides[k] != stride)
-            throw py::value_error(std::string(name) + " is not contiguous");
-        stride *= view.shape[k];
-    }
-    return view;
-}
-
-// A sampling tensor (items, 2, h, w), h and w at least `least`.
-View sampling_tensor(py::handle object, int64_t least) {
-    const View phi = view_of(object);
-    require(phi.dims == 4 && phi.shape[1] == 2 && phi.shape[2] >= least && phi.shape[3] >= least,
-            "phi has an unexpected shape");
-    return phi;
-}
-
-Diagonal diagonal_of(int number) {
-    require(number >= 0 && number <= 2, "diagonal is unknown");
-    return static_cast<Diagonal>(number);
-}
 
 void py_sample(py::handle image_, py::handle phi_, py::handle out_, const std::vector<double> &mean,
                const std::vector<double> &std, int threads) {
@@ -194,14 +73,6 @@ void py_rasterize(py::handle phi_, py::handle faces_, py::handle weights_, int d
     require(faces.type == DType::i32, "faces has an unexpected dtype");
     py::gil_scoped_release nogil;
     rasterize(phi, faces, weights, diagonal_of(diagonal), threads);
-}
-
-View scores_for(py::handle scores_, const View &phi) {
-    const View scores = view_of(scores_);
-    require_shape(
-        scores, {phi.shape[0], scores.dims == 4 ? scores.shape[1] : -1, phi.shape[2], phi.shape[3]},
-        "scores");
-    return scores;
 }
 
 void py_interpolate(py::handle scores_, py::handle phi_, py::handle out_, int diagonal,
@@ -276,6 +147,15 @@ void py_nearest_boundary(py::handle labels_, py::handle out_, const Classes &cla
     nearest_boundary(labels, out, {classes, ignore_index}, threads);
 }
 
+void py_solve_sampling(py::handle targets_, py::handle out_, double lam, bool homogeneous,
+                       int threads) {
+    const View targets = sampling_tensor(targets_, 2);
+    const View out = output(out_, {targets.shape[0], 2, targets.shape[2], targets.shape[3]}, "out");
+    require(out.type == targets.type, "out has an unexpected dtype");
+    py::gil_scoped_release nogil;
+    solve_sampling(targets, out, lam, homogeneous, threads);
+}
+
 // The instruction set that the loops marked ADASEG_CLONES run with on this machine.
 const char *instruction_set() {
 #ifdef ADASEG_HAS_CLONES
@@ -302,6 +182,10 @@ PYBIND11_MODULE(_native, m) {
     m.attr("openmp") = false;
 #endif
     m.attr("instruction_set") = instruction_set();
+#ifdef ADASEG_CUDA
+    py::module_ cuda = m.def_submodule("cuda");
+    bind_cuda(cuda);
+#endif
     m.def("sample", &py_sample);
     m.def("sample_backward", &py_sample_backward);
     m.def("triangles", &py_triangles);
@@ -311,4 +195,5 @@ PYBIND11_MODULE(_native, m) {
     m.def("interpolate_argmax", &py_interpolate_argmax);
     m.def("boundary_mask", &py_boundary_mask);
     m.def("nearest_boundary", &py_nearest_boundary);
+    m.def("solve_sampling", &py_solve_sampling);
 }

@@ -75,12 +75,22 @@ def count_flips(
     assert labels.shape == best.shape
     assert labels.dtype == (np.uint8 if scores.shape[1] <= 256 else np.int32)
     np.testing.assert_array_equal(labels[faces < 0], 255 if labels.dtype == np.uint8 else -1)
-    flipped = (labels != best) & (faces >= 0)
-    assert (labels[flipped] < scores.shape[1]).all()
-    items, rows, cols = np.nonzero(flipped)
-    lost = values.max(1)[flipped] - values[items, labels[flipped], rows, cols]
+    lost = lost_scores(np.where(faces < 0, best, labels), values)
     assert (lost < NEAR_TIE * np.abs(scores).max(initial=0.0)).all(), f"lost {lost.max()}"
-    return int(flipped.sum())
+    return len(lost)
+
+
+def lost_scores(labels: Array, values: Array) -> Array:
+    """By how much the labels (N, H, W) that are not the argmax of values (N, C, H, W) miss it.
+
+    Labels of no class miss it by infinity.
+    """
+    items, rows, cols = np.nonzero(labels != values.argmax(1))
+    chosen = labels[items, rows, cols].astype(np.int64)
+    known = (chosen >= 0) & (chosen < values.shape[1])
+    lost = values.max(1)[items, rows, cols]
+    lost -= values[items, np.where(known, chosen, 0), rows, cols]
+    return np.where(known, lost, np.inf)
 
 
 # --- Label maps -----------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lines evaluated at a few columns at once.
+"""Lines evaluated at a few columns at once, and rows of numbers multiplied.
 
 The compiler does not turn these short loops into vector instructions by itself, so they are spelled
 out in LLVM's language, which lowers them to what the machine has. Products and sums are rounded one
@@ -34,6 +34,15 @@ def _columns(builder: ir.IRBuilder, begin: Any) -> Any:
 
 def _store(builder: ir.IRBuilder, vector: Any, data: Any) -> None:
     builder.store(vector, builder.bitcast(data, vector.type.as_pointer()), align=1)
+
+
+def _load(builder: ir.IRBuilder, data: Any, at: Any, vector: ir.VectorType) -> Any:
+    place = builder.bitcast(builder.gep(data, [at]), vector.as_pointer())
+    return builder.load(place, align=1)
+
+
+def _lanes_of(context: Any, array: Any) -> ir.VectorType:
+    return ir.VectorType(context.get_value_type(array.dtype), LANES)
 
 
 def _build_line(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
@@ -107,3 +116,72 @@ def write_winners(
     ``numbers`` (C,) int32, ``winner`` (LANES,) uint8 or int32; all are contiguous.
     """
     return types.void(lines, numbers, types.int64, begin, winner), _build_winners
+
+
+def _build_product(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+    numbers, matrix, out = (
+        context.make_array(signature.args[k])(context, builder, arguments[k]).data
+        for k in (0, 2, 5)
+    )
+    first, at, depth, to = (arguments[k] for k in (1, 3, 4, 6))
+    vector = _lanes_of(context, signature.args[0])
+    before = builder.block
+    head, body, done = (builder.append_basic_block(name) for name in ("head", "body", "done"))
+    builder.branch(head)
+    builder.position_at_end(head)
+    k, total = builder.phi(_INT64), builder.phi(vector)
+    builder.cbranch(builder.icmp_signed("<", k, depth), body, done)
+    builder.position_at_end(body)
+    number = _splat(builder, builder.load(builder.gep(numbers, [builder.add(first, k)])))
+    row = _load(builder, matrix, builder.add(at, builder.mul(k, _INT64(LANES))), vector)
+    loop = (
+        (k, _INT64(0), builder.add(k, _INT64(1))),
+        (total, vector([0.0] * LANES), builder.fadd(total, builder.fmul(number, row))),
+    )
+    builder.branch(head)
+    for phi, at_first, later in loop:
+        phi.add_incoming(at_first, before)
+        phi.add_incoming(later, body)
+    builder.position_at_end(done)
+    _store(builder, total, builder.gep(out, [to]))
+    return context.get_dummy_value()
+
+
+@spelled_out
+def write_product(
+    typing_context: Any,
+    numbers: Any,
+    first: Any,
+    matrix: Any,
+    at: Any,
+    depth: Any,
+    out: Any,
+    to: Any,
+) -> Any:
+    """Write the sum of ``numbers[first + k] * matrix[at + k * LANES + lane]`` over k below depth.
+
+    It goes to the elements from number ``to`` on of ``out``. All arrays are flat and of one type.
+    """
+    places = types.int64
+    return types.void(numbers, places, matrix, places, places, out, places), _build_product
+
+
+def _build_add(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+    vector = _lanes_of(context, signature.args[0])
+    values = []
+    for k in (0, 2, 4):
+        data = context.make_array(signature.args[k])(context, builder, arguments[k]).data
+        values.append(_load(builder, data, arguments[k + 1], vector))
+        if k == 0:
+            out = builder.gep(data, [arguments[1]])
+    _store(builder, builder.fadd(values[0], builder.fmul(values[1], values[2])), out)
+    return context.get_dummy_value()
+
+
+@spelled_out
+def add_product(
+    typing_context: Any, out: Any, to: Any, one: Any, at_one: Any, other: Any, at_other: Any
+) -> Any:
+    """``out[to + lane] += one[at_one + lane] * other[at_other + lane]``, flat and of one type."""
+    places = types.int64
+    return types.void(out, places, one, places, other, places), _build_add

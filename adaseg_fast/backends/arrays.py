@@ -143,10 +143,12 @@ def nearest_boundary(
     return out
 
 
-def solve_sampling(targets: Array, lam: float = 1.0) -> Array:
+def solve_sampling(targets: Array, lam: float = 1.0, *, threads: int | None = None) -> Array:
     """argmin of (2) subject to (3), (N, 2, h, w): see ``adaseg_fast.ops.solve_sampling``."""
     checks.check_targets(targets, lam)
-    return system.solve_sampling(targets, lam)
+    out = np.empty(targets.shape, targets.dtype.newbyteorder("="))
+    kernels().solve_sampling(_plain(targets), out, lam, False, _threads(threads))
+    return out
 
 
 def sampling_energy(phi: Array, targets: Array, lam: float = 1.0) -> Array:

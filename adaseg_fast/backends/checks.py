@@ -15,6 +15,8 @@ DIAGONALS = {"delaunay": 0, "main": 1, "anti": 2}
 
 UNCOVERED_LABEL = 255
 
+LARGEST_SIZE = 2**31  # rows or columns: the lattice of csrc/core/lattice.h has 31 bits
+
 
 def is_floating(array: Any) -> bool:
     """Whether a NumPy array or torch tensor holds floating-point numbers."""
@@ -35,7 +37,7 @@ def _shape(array: Any) -> tuple[int, ...]:
 
 
 def check_size(size: Sequence[int], name: str = "size", least: int = 1) -> tuple[int, int]:
-    """Two integers of at least ``least``: rows and columns."""
+    """Two integers of at least ``least`` and at most 2^31: rows and columns."""
     try:
         rows, cols = size
         if isinstance(rows, float) or isinstance(cols, float):
@@ -48,6 +50,9 @@ def check_size(size: Sequence[int], name: str = "size", least: int = 1) -> tuple
         cols = operator.index(cols)
     if rows < least or cols < least:
         raise ValueError(f"{name} has to be at least {least} x {least}, got {rows} x {cols}")
+    for number in (rows, cols):  # of a symbolic size nothing more is to be assumed than has to be
+        if isinstance(number, int) and number > LARGEST_SIZE:
+            raise ValueError(f"{name} has to be at most 2^31 x 2^31, got {rows} x {cols}")
     return rows, cols
 
 
@@ -104,17 +109,19 @@ def check_normalization(
     """One mean and one non-zero std a channel, or neither (two empty lists)."""
     if mean is None and std is None:
         return [], []
-    means = [0.0] * channels if mean is None else [float(x) for x in mean]
-    stds = [1.0] * channels if std is None else [float(x) for x in std]
-    for name, values in (("mean", means), ("std", stds)):
-        if len(values) != channels:
-            raise ValueError(
-                f"{name} has to hold one number a channel, "
-                f"got {len(values)} for {channels} channels"
-            )
-    if any(x == 0.0 for x in stds):
+    means = [0.0] * channels if mean is None else list(map(float, mean))
+    stds = [1.0] * channels if std is None else list(map(float, std))
+    if len(means) != channels:
+        raise ValueError(_one_a_channel("mean", means, channels))
+    if len(stds) != channels:
+        raise ValueError(_one_a_channel("std", stds, channels))
+    if 0.0 in stds:
         raise ValueError(f"std has to be non-zero, got {stds}")
     return means, stds
+
+
+def _one_a_channel(name: str, values: list[float], channels: int) -> str:
+    return f"{name} has to hold one number a channel, got {len(values)} for {channels} channels"
 
 
 def check_diagonal(diagonal: str) -> int:

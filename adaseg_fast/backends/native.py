@@ -14,6 +14,7 @@ from adaseg_fast._native import (
     rasterize,
     sample,
     sample_backward,
+    solve_sampling,
     triangles,
 )
 
@@ -26,5 +27,6 @@ __all__ = [
     "rasterize",
     "sample",
     "sample_backward",
+    "solve_sampling",
     "triangles",
 ]

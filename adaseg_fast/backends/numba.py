@@ -33,6 +33,7 @@ from adaseg_fast.backends._numba_interpolate import interpolate_band
 from adaseg_fast.backends._numba_lattice import Grid, list_triangles, make_grid
 from adaseg_fast.backends._numba_rasterize import paint_faces, weigh
 from adaseg_fast.backends._numba_sample import gather, pixel_offsets, scatter
+from adaseg_fast.backends._numba_solve import factors_of, solve_planes
 from adaseg_fast.backends._numba_threads import run
 
 SMALL = 1 << 16  # elements of output below which threads cost more than they save
@@ -49,6 +50,7 @@ __all__ = [
     "rasterize",
     "sample",
     "sample_backward",
+    "solve_sampling",
     "triangles",
 ]
 
@@ -266,3 +268,22 @@ def nearest_boundary(
         find_nearest(_label_map(labels[n]), rule, out[n])
 
     run(fill, range(len(labels)), _useful(threads, labels.size))
+
+
+def solve_sampling(targets: Array, out: Array, lam: float, homogeneous: bool, threads: int) -> None:
+    """With ``homogeneous`` the fixed borders are all 0: the linear part of the solution."""
+    items, _, h, w = targets.shape
+    kind = np.dtype(compute_type(targets.dtype))
+    threads = _useful(threads, targets.size)
+    count = min(items, 4 * threads) if threads > 1 else 1
+    pieces = [(items * k // count, items * (k + 1) // count) for k in range(count)]
+    both = factors_of(h, w, lam, kind), factors_of(w, h, lam, kind)
+    last = 0.0 if homogeneous else 1.0
+
+    def fill(piece: tuple[int, int]) -> None:
+        wanted, to = targets[slice(*piece)], out[slice(*piece)]
+        store(solve_planes(contiguous(wanted[:, 0], kind), both[0], last), to[:, 0])
+        across = contiguous(wanted[:, 1].swapaxes(1, 2), kind)
+        store(solve_planes(across, both[1], last).swapaxes(1, 2), to[:, 1])
+
+    run(fill, pieces, threads)

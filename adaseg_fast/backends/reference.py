@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from adaseg_fast.backends import system
+
 Array = NDArray[Any]
 
 
@@ -279,6 +281,11 @@ def nearest_boundary(
                 nearest = np.argmin((rows - row) ** 2 + (cols - col) ** 2)
                 out[n, 0, i, j] = _relative(int(rows[nearest]), height)
                 out[n, 1, i, j] = _relative(int(cols[nearest]), width)
+
+
+def solve_sampling(targets: Array, out: Array, lam: float, homogeneous: bool, threads: int) -> None:
+    """Eq. (2) subject to eq. (3) in a basis where the system is diagonal, in float64."""
+    out[...] = system.solve_sampling(targets, lam, homogeneous)
 
 
 def round_even(numerator: int, denominator: int) -> int:

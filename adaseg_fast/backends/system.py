@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The linear system of eq. (2) subject to eq. (3), in a basis where it is diagonal.
+"""The linear system of eq. (2) subject to eq. (3): factors, and a solution in NumPy.
 
 For the row coordinates the first and last grid row are fixed at 0 and 1; on the interior rows
 
@@ -7,7 +7,8 @@ For the row coordinates the first and last grid row are fixed at 0 and 1; on the
 
 with D the path Laplacian between fixed ends (down the rows) and L the one with free ends (along
 the columns). Both are diagonal in fixed orthonormal bases, so that a solution takes two small
-matrix products a side. Column coordinates are the transposed problem.
+matrix products a side. Or L alone is made diagonal: what is left is a tridiagonal system a column,
+eliminated in one sweep down and one up. Column coordinates are the transposed problem.
 """
 
 from __future__ import annotations
@@ -54,28 +55,62 @@ def fixed_rows(h: int, w: int, lam: float) -> FixedRows:
     return FixedRows(down, along, inverse, pull)
 
 
-def solve_sampling(targets: NDArray[Any], lam: float) -> NDArray[Any]:
-    """argmin of (2) subject to (3) for a batch, (N, 2, h, w); float64 inside."""
+class Sweep(NamedTuple):
+    """The same problem, its columns parted but its rows not, in float64.
+
+    Attributes:
+        basis: (w, w), columns are the eigenvectors of L.
+        ratio: (h-2, w), what a row of right-hand sides, once eliminated, adds to the next one, and
+            a row of solutions to the one before.
+        inverse: (h-2, w), one over the pivots.
+        ones: (1, w), a row of ones in the basis.
+    """
+
+    basis: NDArray[np.float64]
+    ratio: NDArray[np.float64]
+    inverse: NDArray[np.float64]
+    ones: NDArray[np.float64]
+
+
+def sweep(h: int, w: int, lam: float) -> Sweep:
+    """Factors of the h x w problem with the first and last row fixed."""
+    values, basis = np.linalg.eigh(_path_laplacian(w, fixed_ends=False))
+    diagonal = 1.0 + lam * (2.0 + values)
+    ratio, inverse = np.zeros((2, h - 2, w))
+    before: Any = 0.0
+    for i in range(h - 2):
+        inverse[i] = 1.0 / (diagonal - lam * before)
+        before = ratio[i] = lam * inverse[i]
+    return Sweep(basis, ratio, inverse, basis.sum(0, keepdims=True))
+
+
+def solve_sampling(
+    targets: NDArray[Any], lam: float, homogeneous: bool = False
+) -> NDArray[np.float64]:
+    """argmin of (2) subject to (3) for a batch, (N, 2, h, w); its linear part if homogeneous."""
     _, _, h, w = targets.shape
     solution = np.empty(targets.shape, np.float64)
     wanted = targets.astype(np.float64)
-    solution[:, 0] = _solve_rows(wanted[:, 0], fixed_rows(h, w, lam))
-    solution[:, 1] = _solve_rows(wanted[:, 1].swapaxes(1, 2), fixed_rows(w, h, lam)).swapaxes(1, 2)
-    return solution.astype(targets.dtype)
+    last = 0.0 if homogeneous else 1.0
+    solution[:, 0] = _solve_rows(wanted[:, 0], fixed_rows(h, w, lam), last)
+    across = wanted[:, 1].swapaxes(1, 2)
+    solution[:, 1] = _solve_rows(across, fixed_rows(w, h, lam), last).swapaxes(1, 2)
+    return solution
 
 
-def _solve_rows(wanted: NDArray[np.float64], system: FixedRows) -> NDArray[np.float64]:
+def _solve_rows(wanted: NDArray[np.float64], system: FixedRows, last: float) -> NDArray[np.float64]:
     solution = np.empty_like(wanted)
-    solution[:, 0], solution[:, -1] = 0.0, 1.0
-    spectrum = system.down.T @ (wanted[:, 1:-1] + system.pull) @ system.along
+    solution[:, 0], solution[:, -1] = 0.0, last
+    spectrum = system.down.T @ (wanted[:, 1:-1] + last * system.pull) @ system.along
     solution[:, 1:-1] = system.down @ (spectrum * system.inverse) @ system.along.T
     return solution
 
 
 def sampling_energy(phi: NDArray[Any], targets: NDArray[Any], lam: float) -> NDArray[Any]:
-    """Eq. (2) per item, (N,); each pair of neighbours counts once."""
-    data = ((phi - targets) ** 2).sum((1, 2, 3))
-    down = (np.diff(phi, axis=2) ** 2).sum((1, 2, 3))
-    along = (np.diff(phi, axis=3) ** 2).sum((1, 2, 3))
+    """Eq. (2) per item, (N,); each pair of neighbours counts once. Summed in float64."""
+    wide = phi.astype(np.float64)
+    data = ((wide - targets) ** 2).sum((1, 2, 3))
+    down = (np.diff(wide, axis=2) ** 2).sum((1, 2, 3))
+    along = (np.diff(wide, axis=3) ** 2).sum((1, 2, 3))
     energy: NDArray[Any] = data + lam * (down + along)
-    return energy
+    return energy.astype(np.result_type(phi, targets))

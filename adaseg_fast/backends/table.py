@@ -18,6 +18,8 @@ BACKENDS = {
 }
 
 _chosen: str | None = None
+_kernels: ModuleType | None = None  # of the chosen one, once they were asked for
+_debug = False
 
 
 def _load(name: str) -> ModuleType:
@@ -56,8 +58,8 @@ def get_backend() -> str:
 
 def set_backend(name: str) -> None:
     """Use the backend called ``name`` from now on; ImportError where it cannot be loaded."""
-    global _chosen
-    _load(name)
+    global _chosen, _kernels
+    _kernels = _load(name)
     _chosen = name
 
 
@@ -72,9 +74,28 @@ def use_backend(name: str) -> Iterator[None]:
         set_backend(before)
 
 
+def set_debug(on: bool) -> None:
+    """Look for errors of calls on CUDA devices at once, which waits for the device at each.
+
+    With it NaN or infinity in ``phi`` is a ValueError there too, as it always is on the CPU, and a
+    kernel that fails raises in its own call instead of at some later one. It changes nothing on
+    the CPU. Not to be used while a CUDA graph is captured.
+    """
+    global _debug
+    _debug = bool(on)
+
+
+def get_debug() -> bool:
+    """Whether ``set_debug`` is on."""
+    return _debug
+
+
 def kernels() -> ModuleType:
     """The module of the backend in use."""
-    return _load(get_backend())
+    global _kernels
+    if _kernels is None:
+        _kernels = _load(get_backend())
+    return _kernels
 
 
 def build_info() -> dict[str, str | bool]:
@@ -82,11 +103,16 @@ def build_info() -> dict[str, str | bool]:
 
     Returns:
         ``backend`` in use and, for the compiled kernels, their ``version``, whether they use
-        ``openmp``, and the ``instruction_set`` of their hot loops, chosen when they were loaded.
+        ``openmp``, and the ``instruction_set`` of their hot loops, chosen when they were loaded;
+        ``cuda``, false or the toolkit and the architectures that there are CUDA kernels for.
     """
-    info: dict[str, str | bool] = {"backend": get_backend()}
+    info: dict[str, str | bool] = {"backend": get_backend(), "cuda": False}
+    if not _loads("native"):
+        return info
+    native = importlib.import_module("adaseg_fast._native")
+    if hasattr(native, "cuda"):
+        info["cuda"] = f"{native.cuda.toolkit}: {native.cuda.architectures}"
     if info["backend"] == "native":
-        native = importlib.import_module("adaseg_fast._native")
         info |= {
             "version": native.__version__,
             "openmp": native.openmp,

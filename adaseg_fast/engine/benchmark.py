@@ -29,6 +29,7 @@ from adaseg_fast.engine.comparisons import Comparison, Disagreement
 from adaseg_fast.engine.cost import STAGES, predict_in_stages
 from adaseg_fast.engine.evaluate import environment
 from adaseg_fast.engine.rivals import TARGETS, Problem, Size
+from adaseg_fast.nn import prepare_for_inference
 
 # No call begins after a function has taken so long in all.
 _BUDGET_S = 2.0
@@ -58,7 +59,7 @@ class Row:
     name: str
     rival: str
     compare: Callable[[Problem], Comparison]
-    target: float
+    target: float | None
     problem: Problem = _FRAME
     shape: str = "{classes} x {grid} -> {size}"
     needs: str | None = None
@@ -67,12 +68,14 @@ class Row:
 def _rows() -> tuple[Row, ...]:
     bilinear = "torch bilinear + argmax"
     noise = partial(comparisons.interpolate_argmax, noise=True)
+    channels_last = partial(comparisons.interpolate_argmax, channels_last=True)
     near_targets = partial(comparisons.nearest_boundary, classes=TARGETS)
     to_grid, to_8, batch = "{size} -> 3 x {grid}", "{size} -> 8x8", "128 x 8x8"
     c = comparisons
     rows = (
         Row("interpolate_argmax", bilinear, c.interpolate_argmax, 200),
         Row("interpolate_argmax", bilinear, c.interpolate_argmax, 400, _LARGE),
+        Row("interpolate_argmax, channels last", bilinear, channels_last, None),
         Row("interpolate_argmax, noise", bilinear, noise, 20),
         Row("interpolate", "torch bilinear", c.interpolate, 5),
         Row("interpolate", "filling an output", c.interpolate_and_fill, 1 / 2.5),
@@ -94,7 +97,7 @@ def _rows() -> tuple[Row, ...]:
             target=1 / 2.5,
             needs="numba",
         )
-        for row in (rows[0], rows[3], rows[6], rows[8])
+        for row in (rows[0], rows[4], rows[7], rows[9])
     ]
     return rows + tuple(numba)
 
@@ -200,7 +203,7 @@ def _seconds(function: Callable[[], Any], calls: int) -> float:
 def stage_times(problem: Problem, repeat: int) -> dict[str, float]:
     """Median milliseconds of each stage of adaptive inference."""
     image, _ = rivals.scene(problem.size, problem.seed)
-    model = rivals.adaptive_model(problem)
+    model = prepare_for_inference(rivals.adaptive_model(problem))
     seconds: list[tuple[float, ...]] = []
     laps(lambda: seconds.append(predict_in_stages(model, image[0]).seconds), repeat)
     # The first call pays for set-up.

@@ -19,6 +19,7 @@ import adaseg_fast
 from adaseg_fast import ops
 from adaseg_fast.engine import rivals
 from adaseg_fast.engine.rivals import TENSOR_SIZE, Array, Problem, Size
+from adaseg_fast.nn import prepare_for_inference
 from adaseg_fast.nn.downsample import IMAGE_MEAN, IMAGE_STD
 
 # Two best scores closer than this part of the largest score may change places.
@@ -45,14 +46,21 @@ class Comparison:
     check: Callable[[Any, Any], None]
 
 
-def interpolate_argmax(problem: Problem, *, noise: bool = False) -> Comparison:
+def interpolate_argmax(
+    problem: Problem, *, noise: bool = False, channels_last: bool = False
+) -> Comparison:
     """Against bilinear scores and their argmax: labels are checked against the unfused two steps.
+
+    Scores are contiguous, as networks return them, or in torch's ``channels_last`` format, which
+    the rival is faster on.
 
     Inside a cell triangles and bilinear patches differ, but not on affine scores: on those both
     have to give the same labels (tried once, not with the noise again).
     """
     phi = rivals.ideal_grid(problem)
     scores = rivals.noise_scores(problem) if noise else rivals.network_scores(problem, phi)
+    if channels_last:
+        scores = scores.contiguous(memory_format=torch.channels_last)
     affine, uniform = rivals.affine_scores(problem), ops.uniform_sampling_tensor(problem.grid)
 
     def check(labels: Tensor, _: Tensor) -> None:
@@ -204,10 +212,12 @@ def solve_sampling(problem: Problem, *, size: Size = TENSOR_SIZE, items: int = 1
 def inference(problem: Problem) -> Comparison:
     """Adaptive inference against stock uniform inference with the same base network.
 
-    They sample different pixels, so ours is checked against its own steps, unfused.
+    Ours is prepared as the commands do it; the rival's network is as PyTorch builds it. They sample
+    different pixels, so ours is checked against its own steps, unfused.
     """
     image, _ = rivals.scene(problem.size, problem.seed)
-    model = rivals.adaptive_model(problem)
+    stock = rivals.adaptive_model(problem).segmenter
+    model = prepare_for_inference(rivals.adaptive_model(problem))
 
     def check(labels: Tensor, rival: Tensor) -> None:
         _require(labels.shape == rival.shape, f"{labels.shape} is not {rival.shape}")
@@ -217,7 +227,7 @@ def inference(problem: Problem) -> Comparison:
 
     return Comparison(
         lambda: model.predict(image),
-        lambda: rivals.stock_inference(model.segmenter, image, problem.grid),
+        lambda: rivals.stock_inference(stock, image, problem.grid),
         check,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from adaseg_fast.nn.double_unet import DoubleUNet
 from adaseg_fast.nn.downsample import AdaptiveDownsampler, UniformDownsampler
+from adaseg_fast.nn.inference import prepare_for_inference
 from adaseg_fast.nn.segmenter import AdaptiveSegmenter
 from adaseg_fast.nn.unet import UNet
 
@@ -14,4 +15,5 @@ __all__ = [
     "DoubleUNet",
     "UNet",
     "UniformDownsampler",
+    "prepare_for_inference",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
+import torch.fx
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -96,13 +97,7 @@ class DoubleUNet(nn.Module):
         Raises:
             ValueError: ``view`` is not ``(N, in_channels, *input_size)``.
         """
-        wanted = (self.in_channels, *self.input_size)
-        if view.ndim != 4 or tuple(view.shape[1:]) != wanted:
-            raise ValueError(
-                f"view must have shape (N, {', '.join(map(str, wanted))}), as the network was made "
-                f"for in_channels={self.in_channels} and input_size={self.input_size}; "
-                f"got shape {tuple(view.shape)}"
-            )
+        _check_view(view, self.in_channels, self.input_size)
         n = view.shape[0]
         position = (2 * self.coordinates(n) - 1).to(view.dtype)
         x = self.entry(torch.cat((view, position), dim=1))
@@ -110,6 +105,16 @@ class DoubleUNet(nn.Module):
         # The grid is float32, and so is the sum where the layers run in half precision.
         phi: Tensor = self.uniform(n) + self.offset(x)
         return phi
+
+
+@torch.fx.wrap
+def _check_view(view: Tensor, channels: int, size: Size) -> None:
+    """Symbolic tracing, which knows no shapes, takes this as one step and does not look inside."""
+    if view.ndim != 4 or tuple(view.shape[1:]) != (channels, *size):
+        raise ValueError(
+            f"view must have shape (N, {channels}, {size[0]}, {size[1]}), as the network was made "
+            f"for in_channels={channels} and input_size={size}; got shape {tuple(view.shape)}"
+        )
 
 
 class _AdditiveUNet(nn.Module):

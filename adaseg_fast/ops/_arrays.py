@@ -3,60 +3,49 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from adaseg_fast.backends.table import get_backend, kernels
-
-# Numbers of csrc/cpu/view.h.
-_TYPE_NUMBERS = {
-    torch.uint8: 0,
-    torch.int8: 1,
-    torch.int16: 2,
-    torch.int32: 3,
-    torch.int64: 4,
-    torch.float16: 5,
-    torch.bfloat16: 6,
-    torch.float32: 7,
-    torch.float64: 8,
-    torch.bool: 9,
-    torch.uint16: 10,
-    torch.uint32: 11,
-    torch.uint64: 12,
-}
+from adaseg_fast.backends.table import get_backend, get_debug, kernels
+from adaseg_fast.ops._addresses import address_of, type_number
+from adaseg_fast.ops._cuda import check_finite, cuda_kernels
 
 
 class Call:
-    """One kernel call on tensors: ``Call().array(t)`` for each argument, then ``finish()``.
+    """One kernel call on tensors: ``array`` for each input, ``out`` for each output, ``finish()``.
 
     The compiled kernels take addresses. The others take NumPy arrays, which know no bfloat16: such
     tensors are handed over as float32 copies, and outputs are copied back by ``finish``.
+
+    Args:
+        tensor: one of the inputs, whose device decides; the sampling tensor if there is one.
     """
 
-    def __init__(self) -> None:
-        self.kernels: ModuleType = kernels()
-        self.threads = torch.get_num_threads()
-        self._by_address = get_backend() == "native"
+    array: Callable[[Tensor], Any]
+    out: Callable[[Tensor], Any]
+
+    def __init__(self, tensor: Tensor) -> None:
         self._copied_back: list[tuple[Tensor, Tensor]] = []
+        if tensor.is_cuda:
+            if get_debug() and tensor.is_floating_point():
+                check_finite(tensor)
+            self.kernels: Any = cuda_kernels(tensor.device)
+            self.threads = 0  # is for processors
+            self.array = self.out = address_of
+            return
+        self.kernels = kernels()
+        self.threads = torch.get_num_threads()
+        if get_backend() == "native":
+            self.array = self.out = address_of
+        else:
+            self.array, self.out = _as_numpy, self._numpy_out
 
-    def array(self, tensor: Tensor) -> Any:
-        """An input."""
-        if tensor.dtype not in _TYPE_NUMBERS:
-            raise TypeError(f"tensors of dtype {tensor.dtype} are not supported")
-        if self._by_address:
-            number = _TYPE_NUMBERS[tensor.dtype]
-            return tensor.data_ptr(), number, tuple(tensor.shape), tensor.stride()
-        if tensor.dtype == torch.bfloat16:
-            tensor = tensor.float()
-        return tensor.detach().numpy()
-
-    def out(self, tensor: Tensor) -> Any:
-        """An output, contiguous."""
-        if self._by_address or tensor.dtype != torch.bfloat16:
-            return self.array(tensor)
+    def _numpy_out(self, tensor: Tensor) -> Any:
+        if tensor.dtype != torch.bfloat16:
+            return _as_numpy(tensor)
         copy = torch.empty_like(tensor, dtype=torch.float32)
         self._copied_back.append((tensor, copy))
         return copy.numpy()
@@ -64,6 +53,13 @@ class Call:
     def finish(self) -> None:
         for tensor, copy in self._copied_back:
             tensor.copy_(copy)
+
+
+def _as_numpy(tensor: Tensor) -> Any:
+    type_number(tensor)
+    if tensor.dtype == torch.bfloat16:
+        tensor = tensor.float()
+    return tensor.detach().numpy()
 
 
 def check_devices(**tensors: Tensor) -> None:

@@ -2,35 +2,52 @@
 """How an operation becomes ``torch.ops.adaseg.NAME``: the only place that touches torch.library.
 
 Each operation has a schema, a function that allocates its outputs (which is also its fake: it
-checks and knows shapes), one that fills them on the CPU, and optionally an autograd function. The
+checks and knows shapes), one that fills them, and optionally an autograd function. The
 autograd kernel is registered by hand: in inference mode it is not entered at all, which makes a
 call several microseconds cheaper than ``torch.library.custom_op``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+
+from adaseg_fast.ops._cuda import run_on_device
 
 _library: Any = torch.library.Library("adaseg", "DEF")  # type: ignore[no-untyped-call]
 
 Function = Callable[..., Any]
 
 
-def register(schema: str, allocate: Function, fill: Function) -> None:
+def register(
+    schema: str,
+    allocate: Function,
+    fill: Function,
+    devices: Sequence[str] = ("CPU", "CUDA"),
+) -> None:
     """Define an operation: ``allocate(*args)`` makes the outputs, ``fill(outputs, *args)`` them."""
     name = schema.split("(", 1)[0]
     _library.define(schema)
 
-    def on_cpu(*args: Any) -> Any:
+    def call(*args: Any) -> Any:
         outputs = allocate(*args)
         fill(outputs, *args)
         return outputs
 
-    _library.impl(name, on_cpu, "CPU")
+    def on_cuda(*args: Any) -> Any:
+        return run_on_device(call, *args)
+
+    for device, kernel in (("CPU", call), ("CUDA", on_cuda)):
+        if device in devices:
+            _library.impl(name, kernel, device)
     torch.library.register_fake(f"adaseg::{name}", allocate, lib=_library)
+
+
+def register_elsewhere(name: str, function: Function) -> None:
+    """Torch's own operations serve on all devices without a kernel for it."""
+    _library.impl(name, function, "CompositeExplicitAutograd")
 
 
 def register_composite(schema: str, function: Function) -> None:

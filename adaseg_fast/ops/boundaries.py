@@ -16,6 +16,7 @@ from adaseg_fast.ops._register import (
     register,
     register_autograd,
     register_composite,
+    register_elsewhere,
     register_no_gradient,
     without_gradient,
 )
@@ -116,7 +117,7 @@ def _mask_out(labels: Tensor, classes: list[int] | None = None, ignore_index: in
 def _mask_fill(
     out: Tensor, labels: Tensor, classes: list[int] | None = None, ignore_index: int = 255
 ) -> None:
-    call = Call()
+    call = Call(labels)
     call.kernels.boundary_mask(
         call.array(labels), call.out(out), classes, ignore_index, call.threads
     )
@@ -137,7 +138,7 @@ def _nearest_fill(
     classes: list[int] | None = None,
     ignore_index: int = 255,
 ) -> None:
-    call = Call()
+    call = Call(labels)
     call.kernels.nearest_boundary(
         call.array(labels), call.out(out), classes, ignore_index, call.threads
     )
@@ -166,9 +167,22 @@ def _solve_out(targets: Tensor, lam: float = 1.0, homogeneous: bool = False) -> 
 
 
 def _solve_fill(out: Tensor, targets: Tensor, lam: float = 1.0, homogeneous: bool = False) -> None:
+    call = Call(targets)
+    call.kernels.solve_sampling(call.array(targets), call.out(out), lam, homogeneous, call.threads)
+    call.finish()
+
+
+def _solve_by_products(targets: Tensor, lam: float = 1.0, homogeneous: bool = False) -> Tensor:
+    """On other devices: torch's matrix products, which nothing waits for.
+
+    The factors of a size and lambda are made on first use and kept, so that a graph can be captured
+    from the second call on.
+    """
+    out = _solve_out(targets, lam, homogeneous)
     wanted = targets.float() if targets.element_size() < 4 else targets
     _solve_rows(out[:, 0], wanted[:, 0], lam, homogeneous)
     _solve_rows(out[:, 1].mT, wanted[:, 1].mT, lam, homogeneous)
+    return out
 
 
 class _Solve(torch.autograd.Function):
@@ -190,10 +204,17 @@ def _energy(phi: Tensor, targets: Tensor, lam: float = 1.0) -> Tensor:
     checks.check_targets(targets, lam)
     checks.check_same_shape(phi, targets)
     check_devices(phi=phi, targets=targets)
-    data = (phi - targets).square().sum((1, 2, 3))
-    down = phi.diff(dim=2).square().sum((1, 2, 3))
-    along = phi.diff(dim=3).square().sum((1, 2, 3))
-    return data + lam * (down + along)
+    dtype = torch.promote_types(phi.dtype, targets.dtype)
+    if dtype.itemsize < 4:  # sums of 16 bits would lose small terms
+        phi, targets = phi.float(), targets.float()
+    pull = _square_sum(phi.diff(dim=2)) + _square_sum(phi.diff(dim=3))
+    return torch.add(_square_sum(phi - targets), pull, alpha=lam).to(dtype)
+
+
+def _square_sum(values: Tensor) -> Tensor:
+    flat = values.flatten(1)
+    total: Tensor = torch.linalg.vecdot(flat, flat)
+    return total
 
 
 register(
@@ -214,6 +235,8 @@ register(
     "solve_sampling(Tensor targets, float lam=1.0, bool homogeneous=False) -> Tensor",
     _solve_out,
     _solve_fill,
+    devices=("CPU",),
 )
+register_elsewhere("solve_sampling", _solve_by_products)
 register_autograd("solve_sampling", _Solve, inputs=1)
 register_composite("sampling_energy(Tensor phi, Tensor targets, float lam=1.0) -> Tensor", _energy)

@@ -128,7 +128,7 @@ def _triangles_out(phi: Tensor, size: Sequence[int], diagonal: str = "delaunay")
 def _triangles_fill(
     out: Tensor, phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
 ) -> None:
-    call = Call()
+    call = Call(phi)
     rule = checks.check_diagonal(diagonal)
     call.kernels.triangles(call.array(phi), call.out(out), *size, rule, call.threads)
 
@@ -147,7 +147,7 @@ def _rasterize_out(
 def _rasterize_fill(
     out: tuple[Tensor, Tensor], phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
 ) -> None:
-    call = Call()
+    call = Call(phi)
     faces, weights = out
     rule = checks.check_diagonal(diagonal)
     call.kernels.rasterize(call.array(phi), call.out(faces), call.out(weights), rule, call.threads)
@@ -167,7 +167,7 @@ def _interpolate_out(
 def _interpolate_fill(
     out: Tensor, scores: Tensor, phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
 ) -> None:
-    call = Call()
+    call = Call(phi)
     rule = checks.check_diagonal(diagonal)
     call.kernels.interpolate(call.array(scores), call.array(phi), call.out(out), rule, call.threads)
     call.finish()
@@ -188,7 +188,7 @@ def _argmax_out(
 def _argmax_fill(
     out: Tensor, scores: Tensor, phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
 ) -> None:
-    call = Call()
+    call = Call(phi)
     rule = checks.check_diagonal(diagonal)
     call.kernels.interpolate_argmax(
         call.array(scores), call.array(phi), call.out(out), rule, call.threads
@@ -219,7 +219,7 @@ def _backward_fill(
     to_phi: bool,
     diagonal: str = "delaunay",
 ) -> None:
-    call = Call()
+    call = Call(phi)
     rule = checks.check_diagonal(diagonal)
     call.kernels.interpolate_backward(
         call.array(grad),

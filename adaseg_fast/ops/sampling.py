@@ -179,7 +179,7 @@ def _sample_fill(
     std: list[float] | None = None,
 ) -> None:
     means, stds = checks.check_normalization(mean, std, image.shape[1])
-    call = Call()
+    call = Call(phi)
     call.kernels.sample(
         call.array(image), call.array(phi), call.out(out), means, stds, call.threads
     )
@@ -200,7 +200,7 @@ def _sample_backward_fill(
     std: list[float] | None,
     dtype: torch.dtype,
 ) -> None:
-    call = Call()
+    call = Call(phi)
     call.kernels.sample_backward(
         call.array(grad), call.array(phi), call.out(grad_image), std or [], call.threads
     )

@@ -32,8 +32,8 @@ ADASEG_HD bool sum_of_products_nonnegative(int64_t p, int64_t q, int64_t s, int6
     const uint64_t abs_t = t < 0 ? 0 - static_cast<uint64_t>(t) : static_cast<uint64_t>(t);
     const Wide first = multiply(static_cast<uint64_t>(p), abs_q);
     const Wide second = multiply(static_cast<uint64_t>(s), abs_t);
-    const Wide &negative = first_negative ? first : second;
-    const Wide &positive = first_negative ? second : first;
+    const Wide negative = first_negative ? first : second;
+    const Wide positive = first_negative ? second : first;
     return positive.high != negative.high ? positive.high > negative.high
                                           : positive.low >= negative.low;
 }

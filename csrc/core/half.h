@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Storage types of 16 bits, converted by integer arithmetic; all computing is done in float.
-// Rounding is to nearest, ties to even, as IEEE 754 asks. Included by the CPU loops.
+// Rounding is to nearest, ties to even, as IEEE 754 asks; a device has instructions for it.
+// Included by the CPU loops and the CUDA kernels.
 #pragma once
 
 #include <cstring>
@@ -26,6 +27,9 @@ struct Half {
 
     Half() = default;
     ADASEG_HD explicit Half(float value) {
+#if defined(__CUDA_ARCH__)
+        asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(value));
+#else
         const uint32_t f = float_to_bits(value);
         const uint32_t sign = (f >> 16) & 0x8000u, magnitude = f & 0x7fffffffu;
         uint32_t result;
@@ -40,8 +44,14 @@ struct Half {
             result = (magnitude - 0x38000000u + 0xfffu + ((magnitude >> 13) & 1u)) >> 13;
         }
         bits = static_cast<uint16_t>(sign | result);
+#endif
     }
     ADASEG_HD operator float() const {
+#if defined(__CUDA_ARCH__)
+        float value;
+        asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(bits));
+        return value;
+#else
         const uint32_t sign = static_cast<uint32_t>(bits & 0x8000u) << 16;
         const uint32_t magnitude = bits & 0x7fffu;
         if (magnitude >= 0x7c00u)
@@ -51,6 +61,7 @@ struct Half {
             return sign ? -tiny : tiny;
         }
         return bits_to_float(sign | ((magnitude << 13) + 0x38000000u));
+#endif
     }
 };
 
@@ -59,9 +70,13 @@ struct BFloat16 {
 
     BFloat16() = default;
     ADASEG_HD explicit BFloat16(float value) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+        asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(value));
+#else
         const uint32_t f = float_to_bits(value);
         const bool nan = (f & 0x7fffffffu) > 0x7f800000u;
         bits = static_cast<uint16_t>(nan ? 0x7fc0u : (f + 0x7fffu + ((f >> 16) & 1u)) >> 16);
+#endif
     }
     ADASEG_HD operator float() const { return bits_to_float(static_cast<uint32_t>(bits) << 16); }
 };

@@ -115,8 +115,12 @@ public:
             divide();
     }
 
-    // Whether two classes part at a line that crosses every row at a well-defined place.
-    bool parted() const { return planes_.count == 2 && steep_; }
+    // Whether none but two classes may win, and part at a line that crosses every row at a
+    // well-defined place.
+    bool parted(int32_t a, int32_t b) const {
+        return planes_.count == 2 && steep_ && planes_.number[0] == std::min(a, b) &&
+               planes_.number[1] == std::max(a, b);
+    }
     int32_t left() const { return planes_.number[left_]; }
     int32_t right() const { return planes_.number[!left_]; }
 

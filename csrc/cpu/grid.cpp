@@ -2,26 +2,12 @@
 // Snaps a sampling tensor to the lattice and splits its cells; see grid.h.
 #include "cpu/grid.h"
 
-#include <cmath>
-
 #include "cpu/clones.h"
+#include "cpu/coordinates.h"
 
 namespace adaseg {
 
 namespace {
-
-// One coordinate of a row of vertices, in double.
-template <class T>
-void read_row(const View &phi, int64_t item, int axis, int64_t i, std::vector<double> &to) {
-    const T *from = phi.item<T>(item) + axis * phi.strides[1] + i * phi.strides[2];
-    const int64_t step = phi.strides[3];
-    if (step == 1)
-        for (size_t j = 0; j < to.size(); ++j)
-            to[j] = static_cast<double>(from[j]);
-    else
-        for (size_t j = 0; j < to.size(); ++j)
-            to[j] = static_cast<double>(from[static_cast<int64_t>(j) * step]);
-}
 
 // Returns whether all coordinates are finite.
 ADASEG_CLONES bool snap_row(const double *row, const double *col, int64_t count,
@@ -33,11 +19,6 @@ ADASEG_CLONES bool snap_row(const double *row, const double *col, int64_t count,
         bad |= (row[j] - row[j] != 0.0) | (col[j] - col[j] != 0.0);
     }
     return bad == 0;
-}
-
-[[noreturn]] void throw_not_finite() {
-    throw std::invalid_argument(
-        "phi holds NaN or infinity; finite coordinates in [0, 1] are wanted");
 }
 
 bool holds_covering(const Grid &grid) {
@@ -56,37 +37,15 @@ bool holds_covering(const Grid &grid) {
 
 } // namespace
 
-void require_finite(const View &phi) {
-    with_float_type(phi.type, [&](auto tag) {
-        using T = typename decltype(tag)::type;
-        std::vector<double> row(phi.shape[3]);
-        for (int64_t n = 0; n < phi.shape[0]; ++n)
-            for (int axis = 0; axis < 2; ++axis)
-                for (int64_t i = 0; i < phi.shape[2]; ++i) {
-                    read_row<T>(phi, n, axis, i, row);
-                    for (const double value : row)
-                        if (!std::isfinite(value))
-                            throw_not_finite();
-                }
-    });
-}
-
 Grid make_grid(const View &phi, int64_t item, int64_t height, int64_t width, Diagonal diagonal) {
     Grid grid;
     grid.lattice = make_lattice(height, width);
     grid.rows = phi.shape[2];
     grid.cols = phi.shape[3];
     grid.points.resize(grid.rows * grid.cols);
-    with_float_type(phi.type, [&](auto tag) {
-        using T = typename decltype(tag)::type;
-        std::vector<double> row(grid.cols), col(grid.cols);
-        for (int64_t i = 0; i < grid.rows; ++i) {
-            read_row<T>(phi, item, 0, i, row);
-            read_row<T>(phi, item, 1, i, col);
-            if (!snap_row(row.data(), col.data(), grid.cols, grid.lattice,
-                          &grid.points[i * grid.cols]))
-                throw_not_finite();
-        }
+    for_each_row(phi, item, [&](int64_t i, const double *row, const double *col) {
+        if (!snap_row(row, col, grid.cols, grid.lattice, &grid.points[i * grid.cols]))
+            throw_not_finite();
     });
     grid.main.resize(grid.cells());
     grid.image_rows.resize(grid.rows - 1);

@@ -10,8 +10,8 @@
 
 #include "core/cell.h"
 #include "core/edge.h"
+#include "core/view.h"
 #include "cpu/parallel.h"
-#include "cpu/view.h"
 
 namespace adaseg {
 
@@ -33,9 +33,6 @@ struct Grid {
 
 // `phi` is (N, 2, h, w). Throws std::invalid_argument where it holds NaN or infinity.
 Grid make_grid(const View &phi, int64_t item, int64_t height, int64_t width, Diagonal diagonal);
-
-// Throws std::invalid_argument where `phi` (N, 2, h, w) holds NaN or infinity.
-void require_finite(const View &phi);
 
 // A triangle's corners ordered by row, and on which side of the long edge the middle one lies: by
 // the order of the corners rather than by their positions, so that it is known for flat triangles

@@ -10,6 +10,7 @@
 #include "core/barycentric.h"
 #include "cpu/clones.h"
 #include "cpu/grid.h"
+#include "cpu/huge_pages.h"
 #include "cpu/kernels.h"
 
 namespace adaseg {
@@ -189,6 +190,7 @@ ADASEG_CLONES void fill_lines(const double *start, const double *change, int64_t
 void interpolate(const View &scores, const View &phi, const View &out, Diagonal diagonal,
                  int threads) {
     const int64_t channels = scores.shape[1], height = out.shape[2], width = out.shape[3];
+    advise_huge_pages(out);
     with_float_type(scores.type, [&](auto tag) {
         using T = typename decltype(tag)::type;
         using R = typename Compute<T>::type;

@@ -8,6 +8,7 @@
 // folded grids, where a pixel may have several triangles, are painted triangle by triangle.
 #include "cpu/candidates.h"
 #include "cpu/grid.h"
+#include "cpu/huge_pages.h"
 #include "cpu/kernels.h"
 #include "cpu/row_changes.h"
 
@@ -89,8 +90,9 @@ private:
         const Ordered o = order_corners(grid_, corners);
         if (area2(o.p[0], o.p[1], o.p[2]) != 0) {
             candidates_.choose(corners, grid_);
-            if (candidates_.parted())
-                return add_parting_line(corners, best[0] == best[1] ? 2 : best[0] == best[2]);
+            const int odd = best[0] == best[1] ? 2 : best[0] == best[2];
+            if (candidates_.parted(best[odd], best[(odd + 1) % 3]))
+                return add_parting_line(corners, odd);
         }
         const EdgeLabels across = edge_labels(o.v[0], o.v[2]);
         const EdgeLabels side[2] = {edge_labels(o.v[0], o.v[1]), edge_labels(o.v[1], o.v[2])};
@@ -194,6 +196,7 @@ template <class T> bool calm(const VertexScores<T> &scores) {
 void interpolate_argmax(const View &scores, const View &phi, const View &out, Diagonal diagonal,
                         int threads) {
     const int64_t height = out.shape[1], width = out.shape[2];
+    advise_huge_pages(out);
     with_float_type(scores.type, [&](auto tag) {
         using T = typename decltype(tag)::type;
         std::vector<VertexScores<T>> vertices(scores.shape[0]);

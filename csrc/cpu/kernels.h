@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/cell.h"
-#include "cpu/view.h"
+#include "core/view.h"
 
 namespace adaseg {
 
@@ -42,5 +42,9 @@ struct Boundaries {
 
 void boundary_mask(const View &labels, const View &out, const Boundaries &which, int threads);
 void nearest_boundary(const View &labels, const View &out, const Boundaries &which, int threads);
+
+// With `homogeneous` the fixed borders are all 0: the linear part of the solution.
+void solve_sampling(const View &targets, const View &out, double lam, bool homogeneous,
+                    int threads);
 
 } // namespace adaseg

@@ -2,6 +2,7 @@
 // The sampling grid's triangles, and which of them owns each pixel with what barycentric weights.
 #include "core/barycentric.h"
 #include "cpu/grid.h"
+#include "cpu/huge_pages.h"
 #include "cpu/kernels.h"
 
 namespace adaseg {
@@ -22,6 +23,8 @@ void triangles(const View &phi, const View &out, int64_t height, int64_t width, 
 void rasterize(const View &phi, const View &faces, const View &weights, Diagonal diagonal,
                int threads) {
     const int64_t height = faces.shape[1], width = faces.shape[2], pixels = height * width;
+    advise_huge_pages(faces);
+    advise_huge_pages(weights);
     with_float_type(weights.type, [&](auto tag) {
         using T = typename decltype(tag)::type;
         for_each_band(

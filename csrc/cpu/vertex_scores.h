@@ -7,8 +7,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "core/view.h"
 #include "cpu/clones.h"
-#include "cpu/view.h"
 
 namespace adaseg {
 
@@ -45,11 +45,11 @@ public:
         return ((upper[0] ^ upper[1]) | (upper[0] ^ lower[0]) | (upper[0] ^ lower[1])) == 0;
     }
 
-    // Writes the scores of all classes at a vertex.
+    // Writes the scores of all classes at a vertex; -0 as 0, so that equal ones have one sign.
     void read_vertex(int64_t vertex, R *to) const {
         const T *from = data_ + (vertex / cols_) * down_ + (vertex % cols_) * right_;
         for (int64_t c = 0; c < classes_; ++c)
-            to[c] = static_cast<R>(from[c * plane_]);
+            to[c] = static_cast<R>(from[c * plane_]) + R(0);
     }
 
 private:

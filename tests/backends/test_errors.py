@@ -294,6 +294,12 @@ def empty(*shape: int, dtype: Any = np.float64) -> Array:
             "out has an unexpected shape",
         ),
         ("nearest_boundary", (LABELS, empty(1, 2, 3, 3), None, 255, 1), "out has an unexpected d"),
+        ("solve_sampling", (PHI, empty(1, 2, 3, 5), 1.0, False, 1), "out has an unexpected shape"),
+        (
+            "solve_sampling",
+            (PHI, empty(1, 2, 3, 4, dtype="e"), 1.0, False, 1),
+            "out has an unexpected dtype",
+        ),
     ],
 )
 def test_native_checks_what_it_gets(name: str, arguments: tuple, message: str) -> None:

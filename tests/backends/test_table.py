@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -147,7 +148,10 @@ def test_default_threads() -> None:
 
 def test_build_info_tells_what_serves() -> None:
     with backends.use_backend("reference"):
-        assert adaseg_fast.build_info() == {"backend": "reference"}
+        info = adaseg_fast.build_info()
+    assert info.keys() == {"backend", "cuda"}
+    assert info["backend"] == "reference"
+    assert info["cuda"] is False or re.fullmatch(r"\d+\.\d+: [\w -]+", info["cuda"])
     if "native" in backends.available_backends():
         with backends.use_backend("native"):
             info = adaseg_fast.build_info()

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The CUDA kernels on host memory as one more backend; tests/cuda/conftest.py compiles them."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adaseg_fast.backends.cuda import CudaKernels
+
+Array = NDArray[Any]
+
+# Numbers of the enumeration DType in csrc.
+NUMBERS = ["u1", "i1", "i2", "i4", "i8", "f2", "bfloat16", "f4", "f8", "b1", "u2", "u4", "u8"]
+
+
+def address_of(array: Array | None) -> Any:
+    """A NumPy array as the compiled kernels take it."""
+    if array is None:
+        return None
+    number = NUMBERS.index(array.dtype.str[1:])
+    strides = tuple(stride // array.itemsize for stride in array.strides)
+    return array.ctypes.data, number, array.shape, strides
+
+
+class HostScratch:
+    """NumPy's memory, full of rubbish as a device's is."""
+
+    device = 0
+    stream = 0
+
+    def __init__(self) -> None:
+        self.held: list[Array] = []
+
+    def space(self, count: int) -> Any:
+        self.held.append(np.full(count, 0xA5, np.uint8))
+        return address_of(self.held[-1])
+
+    def keys(self, count: int) -> Array:
+        return np.full(count, -1, np.int64)
+
+    def array(self, keys: Array) -> Any:
+        self.held.append(keys)
+        return address_of(keys)
+
+    def sort(self, keys: Array) -> tuple[Array, Array]:
+        order = np.argsort(keys, kind="stable")
+        return keys[order], order
+
+
+class HostBackend(ModuleType):
+    """The kernels as a backend: takes arrays, gives their addresses."""
+
+    def __init__(self, native: ModuleType) -> None:
+        super().__init__("cuda_host")
+        self.native = native
+
+    def __getattr__(self, name: str) -> Any:
+        if not hasattr(CudaKernels, name):
+            raise AttributeError(name)
+
+        def call(*args: Any) -> None:
+            kernel = getattr(CudaKernels(self.native, HostScratch()), name)
+            kernel(*(address_of(x) if isinstance(x, np.ndarray) else x for x in args))
+
+        return call
