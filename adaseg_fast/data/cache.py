@@ -7,13 +7,14 @@ from adaseg_fast.data.base import DatasetInfo, Frame, SegmentationDataset
 
 
 class CachedFrames:
-    """A split whose images and labels stay in memory, 4 bytes a pixel; instances are dropped.
+    """A split whose images and labels stay in memory, 4 bytes a pixel.
 
-    A worker process keeps its own. Frames are copies, the caller's own to change.
+    Instances, where there are any, are dropped unless ``instances`` is set (4 bytes more). A worker
+    process keeps its own. Frames are copies, the caller's own to change.
     """
 
-    def __init__(self, frames: SegmentationDataset) -> None:
-        self._frames = frames
+    def __init__(self, frames: SegmentationDataset, *, instances: bool = False) -> None:
+        self._frames, self._instances = frames, instances
         self._kept: dict[int, Frame] = {}
         self.info: DatasetInfo = frames.info
 
@@ -25,6 +26,11 @@ class CachedFrames:
             raise IndexError(f"there is no frame {index}, only {len(self)}")
         index %= len(self)
         if index not in self._kept:
-            self._kept[index] = self._frames[index]._replace(instances=None)
+            frame = self._frames[index]
+            self._kept[index] = frame if self._instances else frame._replace(instances=None)
         frame = self._kept[index]
-        return frame._replace(image=frame.image.copy(), labels=frame.labels.copy())
+        return frame._replace(
+            image=frame.image.copy(),
+            labels=frame.labels.copy(),
+            instances=None if frame.instances is None else frame.instances.copy(),
+        )

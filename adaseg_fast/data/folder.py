@@ -11,20 +11,25 @@ with the ids 0..n-1, and optionally "ignore_index" (255 if absent). Other keys a
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from adaseg_fast.data.base import DataError, DatasetInfo, Frame
+from adaseg_fast.data.files import (
+    Pair,
+    check_classes,
+    check_same_size,
+    entries,
+    existing_folder,
+    read_json,
+    require_files,
+    subfolders,
+)
 from adaseg_fast.data.image_io import read_image, read_labels
 
 _IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
-_LISTED_MISSING = 5
 
 
 class FolderDataset:
@@ -51,9 +56,7 @@ class FolderDataset:
         targets: Sequence[str] | None = None,
         name: str | None = None,
     ) -> None:
-        folder = Path(root).expanduser()
-        if not folder.is_dir():
-            raise DataError(f"{folder}: there is no such folder")
+        folder = existing_folder(root)
         self.info = _read_info(folder, name or folder.resolve().name, targets)
         self._pairs = _find_pairs(folder, split)
 
@@ -67,27 +70,22 @@ class FolderDataset:
             DataError: a file cannot be read, the sizes differ, or a label is no class.
             IndexError: there are fewer frames.
         """
-        image_path, labels_path = self._pairs[index]
-        image = read_image(image_path)
-        labels = read_labels(labels_path)
-        if labels.shape != image.shape[:2]:
-            raise DataError(
-                f"{labels_path}: {_size(labels)} pixels (width x height), "
-                f"but the image {image_path} has {_size(image)}"
-            )
-        _check_range(labels, self.info, labels_path)
-        return Frame(image, labels, image_path.stem)
+        pair = self._pairs[index]
+        image, labels = read_image(pair.image), read_labels(pair.labels)
+        check_same_size(image, labels, pair.image, pair.labels)
+        check_classes(labels, self.info, pair.labels)
+        return Frame(image, labels, pair.name)
 
 
-def _find_pairs(root: Path, split: str) -> list[tuple[Path, Path]]:
+def _find_pairs(root: Path, split: str) -> list[Pair]:
     """Image and label paths of a split, sorted by name."""
-    splits = sorted(path.name for path in _entries(root / "images") if path.is_dir())
+    splits = [path.name for path in subfolders(root / "images")]
     if split not in splits:
         there = f"there are {', '.join(splits)}" if splits else "it holds no folders at all"
         raise DataError(f"{root / 'images'}: no split {split!r}; {there}")
 
     images: dict[str, Path] = {}
-    for path in sorted(_entries(root / "images" / split)):
+    for path in entries(root / "images" / split):
         if path.name.startswith(".") or path.suffix.lower() not in _IMAGE_SUFFIXES:
             continue
         if path.stem in images:
@@ -100,44 +98,15 @@ def _find_pairs(root: Path, split: str) -> list[tuple[Path, Path]]:
         raise DataError(f"{root / 'images' / split}: holds no images (.jpg, .jpeg or .png)")
 
     folder = root / "labels" / split
-    labels = {path.name for path in _entries(folder)}
-    missing = [f"{name}.png" for name in images if f"{name}.png" not in labels]
-    if missing:
-        rest = len(missing) - _LISTED_MISSING
-        more = f" and {rest} more" if rest > 0 else ""
-        raise DataError(
-            f"{folder}: {len(missing)} of {len(images)} images have no labels; "
-            f"missing: {', '.join(missing[:_LISTED_MISSING])}{more}"
-        )
-    return [(images[name], folder / f"{name}.png") for name in sorted(images)]
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return list(folder.iterdir())
-    except OSError as error:
-        raise DataError(f"{folder}: cannot list this folder ({error.strerror})") from error
-
-
-def _check_range(labels: NDArray[np.uint8], info: DatasetInfo, path: Path) -> None:
-    wrong = (labels >= info.num_classes) & (labels != info.ignore_index)
-    if wrong.any():
-        row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)
-        raise DataError(
-            f"{path}: label {labels[row, column]} at row {row}, column {column} "
-            f"({np.count_nonzero(wrong)} such pixels) is no class: they go from 0 to "
-            f"{info.num_classes - 1}, and {info.ignore_index} is ignored"
-        )
+    require_files(
+        folder, [f"{name}.png" for name in images], [path.name for path in entries(folder)]
+    )
+    return [Pair(images[name], folder / f"{name}.png", name) for name in sorted(images)]
 
 
 def _read_info(root: Path, name: str, targets: Sequence[str] | None) -> DatasetInfo:
     path = root / "classes.json"
-    try:
-        table = json.loads(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: is not JSON ({error})") from error
+    table = read_json(path)
     try:
         info = _parse_info(table, name)
         numbers = range(info.num_classes) if targets is None else info.class_numbers(targets)
@@ -197,7 +166,3 @@ def _is_name(value: object) -> bool:
 
 def _is_color(value: object) -> bool:
     return isinstance(value, list) and len(value) == 3 and all(map(_is_byte, value))
-
-
-def _size(array: NDArray[np.uint8]) -> str:
-    return f"{array.shape[1]} x {array.shape[0]}"

@@ -17,49 +17,39 @@ import io
 import json
 import math
 import os
-import re
 import secrets
 import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import PngImagePlugin
 
+from adaseg_fast.data._picture_files import (
+    PNG_GRAY,
+    PNG_PALETTE,
+    PNG_RGB,
+    PNG_SIGNATURE,
+    Damaged,
+    Header,
+    describe,
+    walk,
+    walk_png,
+)
 from adaseg_fast.data.base import DataError
 
 MAX_PIXELS = 2**28
+# More than any picture of so many pixels needs, so that no other file fills the memory.
+MAX_BYTES = 8 * MAX_PIXELS
 MIN_SIDE = 2
-
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_JPEG_SIGNATURE = b"\xff\xd8"
-_PNG_GRAY, _PNG_PALETTE = 0, 3
-
-_SOS, _EOI = 0xDA, 0xD9
-_STANDALONE = {0x01, *range(0xD0, 0xD8)}
-_FRAME_HEADERS = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-# In a scan 0xff is followed by 0 where it is a plain byte, and by 0xd0..0xd7 in restart markers.
-_END_OF_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 
 # The labels do not turn with the picture's EXIF orientation, so neither may turn.
 _AS_STORED_RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-
-
-class _Header(NamedTuple):
-    height: int
-    width: int
-    kind: str
-    bit_depth: int = 8
-    color_type: int | None = None
-
-
-class _Damaged(Exception):
-    """What is wrong with the bytes; the caller adds the name of the file."""
 
 
 def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
@@ -108,13 +98,13 @@ def read_labels(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     """
     data = _read_bytes(path)
     header = _checked_header(path, data)
-    is_index = header.color_type == _PNG_PALETTE or (
-        header.color_type == _PNG_GRAY and header.bit_depth == 8
+    is_index = header.color_type == PNG_PALETTE or (
+        header.color_type == PNG_GRAY and header.bit_depth == 8
     )
     if not is_index:
         raise DataError(
             f"{path}: labels must be an 8-bit PNG of one channel, or one with a palette; "
-            f"this is a {_describe(header)}"
+            f"this is a {describe(header)}"
         )
     try:
         # Pillow leaves palette indices alone (OpenCV turns them into colours). The class is taken
@@ -124,6 +114,60 @@ def read_labels(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     except (OSError, SyntaxError, ValueError, IndexError, struct.error, zlib.error) as error:
         raise DataError(f"{path}: the PNG is damaged ({error})") from error
     return labels
+
+
+def read_deep_png(path: str | os.PathLike[str], channels: int) -> NDArray[np.uint16]:
+    """Read whole numbers from a PNG with 16 bits a channel.
+
+    Args:
+        path: the file.
+        channels: 1 for grey, 3 for RGB.
+
+    Returns:
+        (H, W) uint16, or (H, W, 3) in the order red, green, blue.
+
+    Raises:
+        DataError: as in `read_image`, or another kind of picture.
+    """
+    data = _read_bytes(path)
+    header = _checked_header(path, data)
+    kind = {1: PNG_GRAY, 3: PNG_RGB}[channels]
+    if header.bit_depth != 16 or header.color_type != kind:
+        wanted = {1: "grey", 3: "RGB"}[channels]
+        raise DataError(f"{path}: wanted a 16-bit {wanted} PNG; this is a {describe(header)}")
+    values = _decode_png(data, header)
+    if values is None or values.size != header.height * header.width * channels:
+        raise DataError(f"{path}: the PNG is damaged and cannot be decoded")
+    return np.ascontiguousarray(values[..., ::-1] if channels == 3 else values, np.uint16)
+
+
+def decode_mask(data: bytes, most_pixels: int) -> NDArray[np.bool_]:
+    """What a PNG in memory marks: its opaque pixels, without an alpha channel those not black.
+
+    Args:
+        data: the PNG.
+        most_pixels: what it may hold; more is refused before it is decoded.
+
+    Returns:
+        (H, W) bool.
+
+    Raises:
+        ValueError: not a PNG, truncated, damaged or too large.
+    """
+    if not data.startswith(PNG_SIGNATURE):
+        raise ValueError("is no PNG")
+    try:
+        header = walk_png(data)
+    except Damaged as error:
+        raise ValueError(str(error)) from None
+    if not 0 < header.height * header.width <= most_pixels:
+        raise ValueError(f"has {header.width} x {header.height} pixels, more than its image")
+    values = _decode_png(data, header)
+    if values is None:
+        raise ValueError("cannot be decoded")
+    if values.ndim == 2:
+        return np.asarray(values > 0)
+    return np.asarray(values[..., 3] > 0 if values.shape[2] == 4 else values.any(axis=2))
 
 
 def write_png(path: str | os.PathLike[str], array: NDArray[np.uint8]) -> None:
@@ -199,6 +243,9 @@ def _read_bytes(path: str | os.PathLike[str]) -> bytes:
             raise DataError(f"{path}: there is no such file")
         if not file.is_file():
             raise DataError(f"{path}: is not a regular file")
+        size = file.stat().st_size
+        if size > MAX_BYTES:
+            raise DataError(f"{path}: {size} bytes, more than the {MAX_BYTES} that are read")
         data = file.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         raise DataError(f"{path}: cannot be read ({error})") from error
@@ -207,18 +254,13 @@ def _read_bytes(path: str | os.PathLike[str]) -> bytes:
     return data
 
 
-def _checked_header(path: str | os.PathLike[str], data: bytes) -> _Header:
+def _checked_header(path: str | os.PathLike[str], data: bytes) -> Header:
     """Size and kind of a structurally complete JPEG or PNG, or a DataError."""
     try:
-        if data.startswith(_PNG_SIGNATURE):
-            header = _walk_png(data)
-        elif data.startswith(_JPEG_SIGNATURE):
-            header = _walk_jpeg(data)
-        else:
-            raise _Damaged("is neither a JPEG nor a PNG picture")
+        header = walk(data)
         if header.height < 1 or header.width < 1:
-            raise _Damaged(f"the {header.kind} header says {header.width} x {header.height} pixels")
-    except _Damaged as error:
+            raise Damaged(f"the {header.kind} header says {header.width} x {header.height} pixels")
+    except Damaged as error:
         raise DataError(f"{path}: {error}") from None
     if header.height * header.width > MAX_PIXELS:
         raise DataError(
@@ -228,80 +270,14 @@ def _checked_header(path: str | os.PathLike[str], data: bytes) -> _Header:
     return header
 
 
-def _walk_png(data: bytes) -> _Header:
-    """Follow the chunks to IEND and check every checksum."""
-    header = None
-    position = len(_PNG_SIGNATURE)
-    while True:
-        if position + 12 > len(data):
-            raise _Damaged("the PNG is truncated (no IEND chunk)")
-        length, kind = struct.unpack_from(">I4s", data, position)
-        end = position + 12 + length
-        if end > len(data):
-            raise _Damaged(f"the PNG is truncated (inside its {_name(kind)} chunk)")
-        checksum = zlib.crc32(memoryview(data)[position + 4 : end - 4])
-        if checksum != struct.unpack_from(">I", data, end - 4)[0]:
-            raise _Damaged(f"the PNG is damaged (checksum of its {_name(kind)} chunk)")
-        if header is None:
-            if kind != b"IHDR" or length != 13:
-                raise _Damaged("the PNG is damaged (it does not begin with an IHDR chunk)")
-            width, height, depth, color = struct.unpack_from(">IIBB", data, position + 8)
-            header = _Header(height, width, "PNG", depth, color)
-        if kind == b"IEND":
-            return header
-        position = end
-
-
-def _walk_jpeg(data: bytes) -> _Header:
-    """Follow the segments and scans to the end-of-image marker.
-
-    Looking for the marker's two bytes alone would find those of a thumbnail inside a segment.
-    """
-    header = None
-    position = len(_JPEG_SIGNATURE)
-    while True:
-        marker, position = _jpeg_marker(data, position)
-        if marker == _EOI:
-            break
-        if marker in _STANDALONE:
-            continue
-        length = int.from_bytes(data[position : position + 2], "big")
-        if position + max(length, 2) > len(data):
-            raise _Damaged("the JPEG is truncated (inside a segment)")
-        if marker in _FRAME_HEADERS and header is None:
-            if length < 8:
-                raise _Damaged("the JPEG is damaged (short frame header)")
-            height, width = struct.unpack_from(">HH", data, position + 3)
-            header = _Header(height, width, "JPEG", data[position + 2])
-        position += length
-        if marker == _SOS:
-            end = _END_OF_SCAN.search(data, position)
-            if end is None:
-                raise _Damaged("the JPEG is truncated (no end-of-image marker)")
-            position = end.start()
-    if header is None:
-        raise _Damaged("the JPEG is damaged (no frame header)")
-    return header
-
-
-def _jpeg_marker(data: bytes, position: int) -> tuple[int, int]:
-    """The marker at ``position`` (any number of 0xff, then its code) and the position after it."""
-    start = position
-    while position < len(data) and data[position] == 0xFF:
-        position += 1
-    if position >= len(data):
-        raise _Damaged("the JPEG is truncated (no end-of-image marker)")
-    if position == start:
-        raise _Damaged(f"the JPEG is damaged (no marker at byte {position})")
-    return data[position], position + 1
-
-
-def _describe(header: _Header) -> str:
-    if header.color_type is None:
-        return f"{header.kind} (lossy, class numbers would not survive)"
-    names = {0: "grey", 2: "RGB", 4: "grey with alpha", 6: "RGB with alpha"}
-    name = names.get(header.color_type, f"colour type {header.color_type}")
-    return f"{header.bit_depth}-bit {name} PNG"
+def _decode_png(data: bytes, header: Header) -> NDArray[Any] | None:
+    """The pixels as they are stored, OpenCV's order of channels; None if they are damaged."""
+    try:
+        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
+    fits = values is not None and values.shape[:2] == (header.height, header.width)
+    return np.asarray(values) if fits else None
 
 
 def _plain(obj: object) -> Any:
@@ -315,7 +291,3 @@ def _plain(obj: object) -> Any:
     if isinstance(obj, float) and math.isnan(obj):
         return None
     return obj
-
-
-def _name(chunk: bytes) -> str:
-    return chunk.decode("ascii", "backslashreplace")

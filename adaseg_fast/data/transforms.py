@@ -129,11 +129,28 @@ class Augmentation:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie within 0 and 1, got {getattr(self, name)}")
 
-    def __call__(self, frame: Frame, rng: np.random.Generator) -> Frame:
-        """A changed (side, side) frame; the argument stays as it is."""
+    def __call__(
+        self,
+        frame: Frame,
+        rng: np.random.Generator,
+        geometry: np.random.Generator | None = None,
+    ) -> Frame:
+        """A changed (side, side) frame; the argument stays as it is.
+
+        Args:
+            frame: of any aspect.
+            rng: chooses all that is random.
+            geometry: chooses the square and whether it is flipped, instead of ``rng``.
+        """
+        return self.recolor(self.place(frame, geometry or rng), rng)
+
+    def place(self, frame: Frame, rng: np.random.Generator) -> Frame:
+        """The part that moves pixels: the square, swapped left and right or not."""
         frame = square_crop(frame, rng, scale=self.scale)
-        if rng.random() < self.flip:
-            frame = flip(frame)
+        return flip(frame) if rng.random() < self.flip else frame
+
+    def recolor(self, frame: Frame, rng: np.random.Generator) -> Frame:
+        """The part that changes colours: contrast, brightness, channels, noise."""
         red, green, blue = rng.uniform(1 - self.color, 1 + self.color, 3)
         frame = adjust_colors(
             frame,

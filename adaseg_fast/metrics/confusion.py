@@ -18,7 +18,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-NO_CLASS = 255
+from adaseg_fast.metrics.labels import NO_CLASS, as_labels, check_kind
+
 _LEVELS = 256
 
 
@@ -35,13 +36,7 @@ class ConfusionMatrix:
     """
 
     def __init__(self, num_classes: int, ignore_index: int = 255) -> None:
-        if not 1 <= num_classes < _LEVELS:
-            raise ValueError(f"num_classes must lie within 1 and 255, got {num_classes}")
-        if not num_classes <= ignore_index < _LEVELS:
-            raise ValueError(
-                f"ignore_index must lie within num_classes = {num_classes} and 255, "
-                f"so that it is no class; got {ignore_index}"
-            )
+        check_kind(num_classes, ignore_index)
         self.num_classes = num_classes
         self.ignore_index = ignore_index
         self.counts: NDArray[np.int64] = np.zeros((num_classes, num_classes + 1), np.int64)
@@ -57,7 +52,7 @@ class ConfusionMatrix:
             TypeError: one of the two is not uint8.
             ValueError: the shapes differ, or a value is no class. Nothing is counted then.
         """
-        predicted, true = _labels("prediction", prediction), _labels("truth", truth)
+        predicted, true = as_labels("prediction", prediction), as_labels("truth", truth)
         if predicted.shape != true.shape:
             raise ValueError(
                 f"prediction and truth must have one shape, got {predicted.shape} and {true.shape}"
@@ -118,6 +113,10 @@ class ConfusionMatrix:
         result.counts = self.counts + other.counts
         return result
 
+    def merge(self, other: ConfusionMatrix) -> None:
+        """Take over what ``other`` has counted; ValueError if it is of another kind."""
+        self.counts = (self + other).counts
+
     def _refuse(self, name: str, counts: NDArray[np.int64], exempt: int) -> None:
         """Raise if any of the values num_classes, num_classes + 1, ... has a count."""
         if counts.any():
@@ -125,10 +124,3 @@ class ConfusionMatrix:
             raise ValueError(
                 f"{name} must hold 0 to {self.num_classes - 1} or {exempt}, but it holds {values}"
             )
-
-
-def _labels(name: str, values: ArrayLike) -> NDArray[np.uint8]:
-    array = np.asarray(values)
-    if array.dtype != np.uint8:
-        raise TypeError(f"{name} must be uint8, got {array.dtype}")
-    return array

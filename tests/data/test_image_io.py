@@ -20,6 +20,8 @@ from adaseg_fast.data.base import DataError
 from adaseg_fast.data.image_io import (
     MAX_PIXELS,
     atomic_file,
+    decode_mask,
+    read_deep_png,
     read_image,
     read_labels,
     write_atomically,
@@ -346,3 +348,50 @@ def test_what_json_cannot_say_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="not JSON serializable"):
         write_json(tmp_path / "a.json", {"x": object()})
     assert not list(tmp_path.iterdir())
+
+
+def deep(folder: Path, values: np.ndarray) -> Path:
+    """Written by OpenCV, whose order is blue, green, red."""
+    stored = values if values.ndim == 2 else values[..., ::-1]
+    return put(folder, "deep.png", cv2.imencode(".png", stored)[1].tobytes())
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3)])
+def test_sixteen_bits(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    values = np.random.default_rng(0).integers(0, 2**16, shape).astype(np.uint16)
+    found = read_deep_png(deep(tmp_path, values), 1 if len(shape) == 2 else 3)
+    np.testing.assert_array_equal(found, values)
+    assert found.dtype == np.uint16 and found.flags.c_contiguous
+
+
+def test_sixteen_bits_of_another_kind(tmp_path: Path) -> None:
+    grey = deep(tmp_path, np.zeros((4, 5), np.uint16))
+    with pytest.raises(
+        DataError, match=r"deep\.png: wanted a 16-bit RGB PNG; this is a 16-bit grey"
+    ):
+        read_deep_png(grey, 3)
+    put(tmp_path, "eight.png", encoded(noise(4, 5), "PNG"))
+    with pytest.raises(DataError, match=r"eight\.png: wanted a 16-bit grey PNG; this is a 8-bit"):
+        read_deep_png(tmp_path / "eight.png", 1)
+
+
+@pytest.mark.parametrize("color", [0, 2])
+def test_sixteen_bits_without_their_pixels(tmp_path: Path, color: int) -> None:
+    path = put(tmp_path, "hollow.png", png_of_header(40, 30, 16, color))
+    with pytest.raises(DataError, match=r"hollow\.png: the PNG is damaged"):
+        read_deep_png(path, 1 if color == 0 else 3)
+
+
+def test_masks_of_damaged_pictures() -> None:
+    whole = encoded(noise(4, 5), "PNG")
+    assert decode_mask(whole, 20).shape == (4, 5)
+    for data, most, message in (
+        (whole, 19, "has 5 x 4 pixels, more than its image"),
+        (whole[:-5], 20, "the PNG is truncated"),
+        (whole[:-20] + b"x" + whole[-19:], 20, "damaged"),
+        (encoded(noise(4, 5), "JPEG"), 20, "is no PNG"),
+        (png_of_header(5, 4, 8, 0), 20, "cannot be decoded"),
+        (png_of_header(0, 4, 8, 0), 20, "has 0 x 4 pixels"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            decode_mask(data, most)

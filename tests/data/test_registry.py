@@ -87,11 +87,13 @@ def test_synthetic_of_no_known_form(drawn, where: str) -> None:
 
 @pytest.mark.parametrize("spec", ["cityscape:/data", "", ":/data", "/data/camvid", "CamVid:/data"])
 def test_unknown_name_lists_the_known_ones(spec: str) -> None:
-    with pytest.raises(ValueError, match=f"{spec!r}: no such name.* synthetic, camvid, folder"):
+    with pytest.raises(ValueError, match=f"{spec!r}: no such name.* synthetic, camvid, .*folder"):
         open_dataset(spec, "val")
 
 
-@pytest.mark.parametrize("name", ["camvid", "folder"])
+@pytest.mark.parametrize(
+    "name", ["camvid", "cityscapes", "apolloscape", "synthia", "supervisely", "folder"]
+)
 @pytest.mark.parametrize("colon", ["", ":"])
 def test_folder_without_path(name: str, colon: str) -> None:
     with pytest.raises(ValueError, match=f"so say {name}:PATH"):
@@ -105,9 +107,19 @@ def test_errors_of_the_data_set_pass_through(root: Path) -> None:
         open_dataset(f"camvid:{root / 'nowhere'}", "val")
 
 
-def test_option_that_the_data_set_does_not_know(root: Path) -> None:
-    with pytest.raises(TypeError, match="seed"):
+def test_seed_where_nothing_is_random(root: Path) -> None:
+    with pytest.raises(ValueError, match="nothing in it is random, so it takes no seed"):
         open_dataset(f"folder:{root}", "val", seed=3)
+
+
+def test_instances_survive_the_cache() -> None:
+    plain = open_dataset("synthetic:1x64", "val", cache=True)[0]
+    kept = open_dataset("synthetic:1x64", "val", cache=True, instances=True)
+    assert plain.instances is None
+    kept[0].instances[:] = -1
+    np.testing.assert_array_equal(
+        kept[0].instances, open_dataset("synthetic:1x64", "val")[0].instances
+    )
 
 
 def test_data_and_metrics_need_no_torch(tmp_path: Path) -> None:

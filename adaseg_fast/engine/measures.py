@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The metrics of one evaluation, counted frame by frame, by several threads if wished."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from adaseg_fast.data import DatasetInfo, Frame, SegmentationDataset
+from adaseg_fast.data.transforms import square_crop
+from adaseg_fast.metrics import BoundaryF, ConfusionMatrix, ObjectRecall, TrimapAccuracy
+
+METRICS = ("iou", "trimap", "objects", "boundary")
+
+Labels = NDArray[np.uint8]
+
+
+class Measures:
+    """The chosen metrics of a set of frames.
+
+    Args:
+        info: the classes; objects are those of its target classes.
+        metrics: names from `METRICS`. IoU is always there, since it costs next to nothing.
+
+    Attributes:
+        confusion: for IoU.
+        trimap, trimap_targets: around all boundaries, and around those of the target classes
+            (not where all classes are targets).
+        objects: recall by size.
+        boundary: F-score.
+
+    Raises:
+        ValueError: a name is none of `METRICS`.
+    """
+
+    def __init__(self, info: DatasetInfo, metrics: Sequence[str] = ("iou",)) -> None:
+        unknown = [name for name in metrics if name not in METRICS]
+        if unknown:
+            raise ValueError(f"no metric is called {unknown[0]!r}; there are {', '.join(METRICS)}")
+        self.info, self.metrics = info, tuple(metrics)
+        kind = (info.num_classes, info.ignore_index)
+        self.confusion = ConfusionMatrix(*kind)
+        self.trimap = self.trimap_targets = None
+        if "trimap" in metrics:
+            self.trimap = TrimapAccuracy(*kind)
+            if len(info.targets) < info.num_classes:
+                self.trimap_targets = TrimapAccuracy(*kind, classes=info.targets)
+        self.objects = ObjectRecall(*kind, classes=info.targets) if "objects" in metrics else None
+        self.boundary = BoundaryF(*kind) if "boundary" in metrics else None
+
+    def update(self, predicted: Labels, frame: Frame) -> None:
+        """Count one frame; ``predicted`` has the size of its labels."""
+        self.confusion.update(predicted, frame.labels)
+        for metric in (self.trimap, self.trimap_targets, self.boundary):
+            if metric is not None:
+                metric.update(predicted, frame.labels)
+        if self.objects is not None:
+            self.objects.update(predicted, frame.labels, frame.instances)
+
+    def merge(self, other: Measures) -> None:
+        """Take over what ``other`` has counted. The order of merging changes no result."""
+        self.confusion.merge(other.confusion)
+        for name in ("trimap", "trimap_targets", "objects", "boundary"):
+            mine = getattr(self, name)
+            if mine is not None:
+                mine.merge(getattr(other, name))
+
+    def record(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        names, iou = self.info.classes, self.confusion.iou()
+        record: dict[str, Any] = {
+            "mean_iou": self.confusion.mean_iou(),
+            "target_mean_iou": self.confusion.mean_iou(self.info.targets),
+            "accuracy": self.confusion.accuracy(),
+            "iou": {name: float(value) for name, value in zip(names, iou, strict=True)},
+            "targets": [names[number] for number in self.info.targets],
+            "confusion": self.confusion.counts.tolist(),
+        }
+        if self.trimap is not None:
+            record["trimap"] = self.trimap.record()
+        if self.trimap_targets is not None:
+            record["trimap_targets"] = self.trimap_targets.record()
+        if self.objects is not None:
+            record["objects"] = self.objects.record(names)
+        if self.boundary is not None:
+            record["boundary"] = {
+                **self.boundary.record(names),
+                "target_mean_f": self.boundary.mean_f(self.info.targets),
+            }
+        return record
+
+
+def cropped(frame: Frame, crop: str) -> Frame:
+    """The central largest square ("square", as in the paper) or the frame as it is ("none")."""
+    if crop not in ("square", "none"):
+        raise ValueError(f"crop has to be 'square' or 'none', got {crop!r}")
+    return square_crop(frame) if crop == "square" else frame
+
+
+def measure(
+    frames: SegmentationDataset,
+    label: Callable[[int, Frame], Labels],
+    *,
+    metrics: Sequence[str] = ("iou",),
+    crop: str = "square",
+    workers: int = 0,
+    name: str = "",
+    quiet: bool = False,
+) -> Measures:
+    """Label every frame and count.
+
+    Args:
+        label: from the number of a frame and the cropped frame to its (H, W) uint8 labels; always
+            called in the caller's thread and in order.
+        workers: threads that read frames ahead and count what was labelled, beside the caller's;
+            0 does all in turn. The result is the same bit for bit.
+        name: of the progress bar.
+
+    Raises:
+        ValueError: ``workers`` is negative, or as in `Measures` and `cropped`.
+    """
+    if workers < 0:
+        raise ValueError(f"workers must not be negative, got {workers}")
+    result = Measures(frames.info, metrics)
+    numbers = tqdm(range(len(frames)), desc=name, disable=quiet)
+    if workers == 0:
+        for index in numbers:
+            frame = cropped(frames[index], crop)
+            result.update(label(index, frame), frame)
+        return result
+    parts = _Parts(frames.info, metrics)
+    pool = ThreadPoolExecutor(workers)
+    try:
+        reading: deque[Future[Frame]] = deque()
+        counting: deque[Future[None]] = deque()
+        for index in numbers:
+            while len(reading) < workers and index + len(reading) < len(frames):
+                reading.append(pool.submit(_read, frames, index + len(reading), crop))
+            frame = reading.popleft().result()
+            counting.append(pool.submit(parts.update, label(index, frame), frame))
+            if len(counting) > 2 * workers:  # each holds a frame
+                counting.popleft().result()
+        for future in counting:
+            future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+    for part in parts.all:
+        result.merge(part)
+    return result
+
+
+def _read(frames: SegmentationDataset, index: int, crop: str) -> Frame:
+    return cropped(frames[index], crop)
+
+
+class _Parts:
+    """What each thread has counted."""
+
+    def __init__(self, info: DatasetInfo, metrics: Sequence[str]) -> None:
+        self._kind, self._own = (info, metrics), threading.local()
+        self.all: list[Measures] = []
+
+    def update(self, predicted: Labels, frame: Frame) -> None:
+        if not hasattr(self._own, "part"):
+            self._own.part = Measures(*self._kind)
+            self.all.append(self._own.part)
+        self._own.part.update(predicted, frame)
