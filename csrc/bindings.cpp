@@ -58,7 +58,7 @@ void py_triangles(py::handle phi_, py::handle out_, int64_t height, int64_t widt
     const View out =
         output(out_, {phi.shape[0], 2 * (phi.shape[2] - 1) * (phi.shape[3] - 1), 3}, "out");
     require(out.type == DType::i64, "out has an unexpected dtype");
-    require(height > 0 && width > 0, "size has to be positive");
+    require_size(height, width);
     py::gil_scoped_release nogil;
     triangles(phi, out, height, width, diagonal_of(diagonal), threads);
 }
@@ -67,6 +67,7 @@ void py_rasterize(py::handle phi_, py::handle faces_, py::handle weights_, int d
                   int threads) {
     const View phi = sampling_tensor(phi_, 2), shape = view_of(faces_);
     require(shape.dims == 3, "faces has an unexpected shape");
+    require_size(shape.shape[1], shape.shape[2]);
     const View faces = output(faces_, {phi.shape[0], shape.shape[1], shape.shape[2]}, "faces");
     const View weights =
         output(weights_, {phi.shape[0], 3, shape.shape[1], shape.shape[2]}, "weights");
@@ -80,6 +81,7 @@ void py_interpolate(py::handle scores_, py::handle phi_, py::handle out_, int di
     const View phi = sampling_tensor(phi_, 2), scores = scores_for(scores_, phi);
     const View shape = view_of(out_);
     require(shape.dims == 4, "out has an unexpected shape");
+    require_size(shape.shape[2], shape.shape[3]);
     const View out =
         output(out_, {phi.shape[0], scores.shape[1], shape.shape[2], shape.shape[3]}, "out");
     require(out.type == scores.type, "out has an unexpected dtype");
@@ -95,6 +97,7 @@ void py_interpolate_backward(py::handle grad_, py::handle scores_, py::handle ph
     require(grad.dims == 4 && grad.shape[0] == phi.shape[0] && grad.shape[1] == scores.shape[1],
             "grad has an unexpected shape");
     require(grad.type == scores.type, "grad has an unexpected dtype");
+    require_size(grad.shape[2], grad.shape[3]);
     View grad_scores, grad_phi;
     if (!grad_scores_.is_none()) {
         grad_scores =
@@ -115,6 +118,7 @@ void py_interpolate_argmax(py::handle scores_, py::handle phi_, py::handle out_,
     const View phi = sampling_tensor(phi_, 2), scores = scores_for(scores_, phi);
     const View shape = view_of(out_);
     require(shape.dims == 3, "out has an unexpected shape");
+    require_size(shape.shape[1], shape.shape[2]);
     const View out = output(out_, {phi.shape[0], shape.shape[1], shape.shape[2]}, "out");
     require(scores.shape[1] > 0, "scores has no class");
     require(out.type == (scores.shape[1] <= 256 ? DType::u8 : DType::i32),

@@ -97,7 +97,7 @@ void py_triangles(py::handle phi_, py::handle out_, int64_t height, int64_t widt
     const View out =
         output(out_, {phi.shape[0], 2 * (phi.shape[2] - 1) * (phi.shape[3] - 1), 3}, "out");
     require(out.type == DType::i64, "out has an unexpected dtype");
-    require(height > 0 && width > 0, "size has to be positive");
+    require_size(height, width);
     const Diagonal rule = diagonal_of(diagonal);
     const py::gil_scoped_release nogil;
     const OnDevice on(device);
@@ -108,6 +108,7 @@ void py_rasterize(py::handle phi_, py::handle faces_, py::handle weights_, py::h
                   int diagonal, int device, uintptr_t stream) {
     const View phi = grid_of(phi_), shape = view_of(faces_);
     require(shape.dims == 3, "faces has an unexpected shape");
+    require_size(shape.shape[1], shape.shape[2]);
     const View faces = output(faces_, {phi.shape[0], shape.shape[1], shape.shape[2]}, "faces");
     const View weights =
         output(weights_, {phi.shape[0], 3, shape.shape[1], shape.shape[2]}, "weights");
@@ -125,6 +126,7 @@ void py_interpolate(py::handle scores_, py::handle phi_, py::handle out_, py::ha
                     int diagonal, int device, uintptr_t stream) {
     const View phi = grid_of(phi_), scores = scores_for(scores_, phi), shape = view_of(out_);
     require(shape.dims == 4, "out has an unexpected shape");
+    require_size(shape.shape[2], shape.shape[3]);
     const View out =
         output(out_, {phi.shape[0], scores.shape[1], shape.shape[2], shape.shape[3]}, "out");
     require(out.type == scores.type, "out has an unexpected dtype");
@@ -141,6 +143,7 @@ View grad_for(py::handle grad_, const View &scores) {
     require(grad.dims == 4 && grad.shape[0] == scores.shape[0] && grad.shape[1] == scores.shape[1],
             "grad has an unexpected shape");
     require(grad.type == scores.type, "grad has an unexpected dtype");
+    require_size(grad.shape[2], grad.shape[3]);
     return grad;
 }
 
@@ -172,6 +175,7 @@ void py_interpolate_argmax(py::handle scores_, py::handle phi_, py::handle out_,
                            py::handle workspace, int diagonal, int device, uintptr_t stream) {
     const View phi = grid_of(phi_), scores = scores_for(scores_, phi), shape = view_of(out_);
     require(shape.dims == 3, "out has an unexpected shape");
+    require_size(shape.shape[1], shape.shape[2]);
     const View out = output(out_, {phi.shape[0], shape.shape[1], shape.shape[2]}, "out");
     require(scores.shape[1] > 0, "scores has no class");
     require(out.type == (scores.shape[1] <= 256 ? DType::u8 : DType::i32),

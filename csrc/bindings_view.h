@@ -127,7 +127,15 @@ inline View sampling_tensor(py::handle object, int64_t least) {
     const View phi = view_of(object);
     require(phi.dims == 4 && phi.shape[1] == 2 && phi.shape[2] >= least && phi.shape[3] >= least,
             "phi has an unexpected shape");
+    require(phi.shape[2] <= (int64_t{1} << 30) / phi.shape[3], "phi has more than 2^30 points");
     return phi;
+}
+
+// Of an image that triangles are drawn in: numbers of columns just beyond it fit 31 bits, too.
+inline void require_size(int64_t height, int64_t width) {
+    constexpr int64_t largest = int64_t{1} << 30;
+    require(height > 0 && width > 0 && height <= largest && width <= largest,
+            "size has to be from 1 x 1 to 2^30 x 2^30");
 }
 
 inline Diagonal diagonal_of(int number) {

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import pytest
@@ -52,19 +53,118 @@ def test_the_whole_path(root: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
         files.append(tmp_path / name / "model.safetensors")
     assert not _run(
         "evaluate", *data, "--quiet", "--model", *files, "--ceiling", 16, "--output",
-        tmp_path / "evaluation", "--crop", "none",
+        tmp_path / "evaluation", "--crop", "none", "--metrics", "iou,trimap,objects,boundary",
+        "--workers", 2,
     )  # fmt: skip
     printed = capsys.readouterr().out
     assert "uniform 16x24" in printed and "adaptive 16x24" in printed and "* car" in printed
     record = json.loads((tmp_path / "evaluation" / "evaluation.json").read_text())
     assert [result["targets"] for result in record["results"]] == [["car", "pole"]] * 4
-    assert cv2.imread(str(tmp_path / "evaluation" / "evaluation.png")).size > 0
+    figures = ("evaluation", "trimap", "trimap_targets", "objects", "cost", "latency")
+    names = {f"{figure}.png" for figure in figures}
+    assert {path.name for path in (tmp_path / "evaluation").glob("*.png")} == names
+    assert not _run("plot", tmp_path / "evaluation" / "evaluation.json", "--output", tmp_path / "b")
+    for name in names:
+        again = (tmp_path / "b" / name).read_bytes()
+        assert again == (tmp_path / "evaluation" / name).read_bytes()
+        assert cv2.imread(str(tmp_path / "b" / name)).size > 0
     picture = next((root / "images" / "val").iterdir())
     assert not _run(
         "predict", picture, "--quiet", "--model", files[1], "--output", tmp_path / "labels",
         "--plot-sampling",
     )  # fmt: skip
     assert read_labels(tmp_path / "labels" / picture.name).shape == (96, 128)
+
+
+def test_boundary_points_kept_on_disk(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = ("--data", f"folder:{root}", "--targets", "car", "--tensor-size", 4, "--quiet")
+    cache, short = tmp_path / "cache", ("--epochs", 2, "--batch-size", 2, "--width", 8)
+    fill = ("boundaries", *data, "--crops", 2, "--workers", 2, "--output", cache)
+    assert not _run(*fill)
+    assert "1 parts were missing" in capsys.readouterr().out
+    assert not _run(*fill)
+    assert "0 parts were missing" in capsys.readouterr().out
+    train = ("train", "sampler", *data, *short, "--aux-size", 16, "--loss", "energy",
+             "--boundary-cache", cache, "--output", tmp_path / "sampler")  # fmt: skip
+    assert not _run(*train)
+    assert "validation" in capsys.readouterr().out
+    assert _run(*train, "--boundaries", "all") == 1
+    assert "classes ([8] there, None now)" in capsys.readouterr().err
+
+
+def test_figures_of_frames(root: Path, tmp_path: Path) -> None:
+    data = ("--data", f"folder:{root}", "--targets", "car", "--quiet")
+    for number, how in enumerate(
+        (("lambda", "--lam", 0, 1, "--tensor-size", 6), ("tensor", "--frame", 1, "--crop", "none"))
+    ):
+        file = tmp_path / "figures" / f"{number}.png"
+        assert not _run("figure", *how, *data, "--output", file)
+        assert cv2.imread(str(file)).std() > 10
+    weights = Path(adaseg_fast.__file__).parent / "weights"
+    uniform, adaptive = (weights / f"demo_{kind}.safetensors" for kind in ("uniform", "adaptive"))
+    file = tmp_path / "examples.png"
+    scenes = ("--data", "synthetic:1x128", "--frames", 0, "--quiet", "--output", file)
+    assert not _run("figure", "examples", "--uniform", uniform, "--adaptive", adaptive, *scenes)
+    assert cv2.imread(str(file)).std() > 10
+    predicted = ("--data", "synthetic:1x128", "--model", adaptive, "--quiet", "--output", file)
+    assert not _run("figure", "tensor", *predicted)
+
+
+EXPERIMENT = """
+sizes = [16]
+seeds = [0]
+[data]
+train = "folder:nowhere"
+[sampler]
+{training}
+aux_size = 16
+tensor_size = 4
+[segmenter]
+{training}
+equal_cost = false
+""".format(training="epochs = 1\nrate = 1e-3\nbatch_size = 2\nwidth = 8")
+
+
+def test_experiment(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, output = tmp_path / "mine.toml", tmp_path / "out"
+    file.write_text(EXPERIMENT)
+    figures = {"cost.png", "latency.png", "lambda.png", "tensor.png", "16x16"}
+    command = ("experiment", file, "--data", f"folder:{root}", "--quiet", "--output", output)
+    assert not _run(*command, "--seeds", 0, 1)
+    printed = capsys.readouterr().out
+    assert "# Experiment mine" in printed and "| ours" in printed
+    assert (output / "results.md").read_text() in printed
+    assert {"results.json", "figures", "experiment.json"} <= {p.name for p in output.iterdir()}
+    assert {p.name for p in (output / "figures").iterdir()} == figures
+    assert (output / "figures" / "16x16" / "examples.png").is_file()
+    assert not _run(*command, "--seeds", 0, 1)
+    assert _run("experiment", file, "--quiet", "--output", output) == 1
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_a_preset_of_an_experiment(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def train(*arguments: Any, **how: Any) -> dict[str, float]:
+        schedule = how.get("schedule") or arguments[2]
+        seen.append((schedule.epochs, schedule.learning_rate, how["batch_size"]))
+        return {"loss": 0.0}
+
+    monkeypatch.setattr("adaseg_fast.engine.train_segmenter.train_segmenter", train)
+    monkeypatch.setattr("adaseg_fast.engine.train_sampler.train_sampler", train)
+    common = ("--data", f"folder:{root}", "--output", tmp_path)
+    segmenter = ("train", "segmenter", "--uniform", *common)
+    assert not _run(*segmenter, "--size", 256, "--preset", "apolloscape")
+    assert not _run(*segmenter, "--size", 64, "--preset", "synthia", "--epochs", 7)
+    sampler = ("train", "sampler", "--no-validation", *common, "--preset", "supervisely")
+    assert not _run(*sampler, "--aux-size", 128)
+    assert not _run(*segmenter)
+    assert seen == [(33, 1e-5, 24), (7, 1e-4, 128), (1000, 1e-4, 32), (60, 1e-3, 32)]
+    assert _run(*segmenter, "--preset", "mars") == 1
 
 
 def test_resume_from_the_command_line(root: Path, tmp_path: Path) -> None:
@@ -83,13 +183,25 @@ def test_resume_from_the_command_line(root: Path, tmp_path: Path) -> None:
         (("predict", "x.jpg", "--model", "gone.safetensors", "--output", "o"), "gone.safetensors"),
         (("evaluate", "--data", "synthetic:1x64", "--output", "o"), "nothing to evaluate"),
         (("evaluate", "--data", "camvid:gone", "--ceiling", "16", "--output", "o"), "gone"),
+        (("evaluate", "--data", "synthetic:1x64", "--ceiling", "16", "--metrics", "dice",
+          "--output", "o"), "no metric is called 'dice'"),
+        (("evaluate", "--data", "camvid:x", "--data-seed", "1", "--ceiling", "16", "--output",
+          "o"), "takes no seed"),
+        (("figure", "lambda", "--data", "synthetic:1x64", "--frame", "1", "--output", "o.png"),
+         "there is no frame 1"),
+        (("plot", "gone.json", "--output", "o"), "gone.json: cannot be read"),
+        (("experiment", "mars", "--output", "o"), "mars: cannot be read"),
+        (("experiment", "cityscapes", "--output", "o"), "give --data NAME:PATH"),
         (("evaluate", "--data", "mars:x", "--ceiling", "16", "--output", "o"), "known are"),
-        (("demo", "--device", "cuda"), "only --device cpu"),
+        (("predict", "x.png", "--model", "gone", "--output", "o", "--device", "tpu"),
+         "device 'tpu' is none"),
+        (("predict", "x.png", "--model", "gone", "--output", "o", "--device", "cuda:99"),
+         "device 'cuda:99': torch finds"),
         (("demo", "--threads", "0"), "--threads has to be at least 1"),
         (("demo", "--scenes", "0"), "scenes has to be at least 1"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value[:2]),
-)
+)  # fmt: skip
 def test_errors_are_one_line(
     arguments: tuple[str, ...],
     message: str,

@@ -6,7 +6,16 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from adaseg_fast.plots import class_bars, color_labels, overlay, panel, sampling_points
+from adaseg_fast.plots import (
+    class_bars,
+    color_labels,
+    cost_against_quality,
+    overlay,
+    panel,
+    recall_by_size,
+    sampling_points,
+    trimap_curves,
+)
 
 COLORS = ((10, 20, 30), (200, 100, 50))
 
@@ -49,3 +58,28 @@ def test_panel_shows_every_picture() -> None:
 def test_bars_of_absent_classes_are_empty() -> None:
     data = class_bars(["a", "b"], [1], [("one", [0.5, float("nan")]), ("two", [0.1, 0.2])], "t")
     assert _decode(data).std() > 10
+
+
+def test_trimap_gains_need_a_second_curve() -> None:
+    nan = float("nan")
+    one = _decode(trimap_curves([("a", [nan, 0.5, 0.7])], "t"))
+    two = _decode(trimap_curves([("a", [nan, 0.5, 0.7]), ("b", [0.1, 0.6, 0.9])], "t"))
+    assert two.shape[1] > 1.5 * one.shape[1]
+
+
+def test_recall_of_bins_without_objects() -> None:
+    nan = float("nan")
+    data = recall_by_size(
+        [("one", [0.2, nan]), ("two", [0.4, nan])],
+        [12.0, nan],
+        [("car", 1, [[0.2, nan, nan, nan], [0.4, nan, nan, nan]])],
+        "t",
+    )
+    assert _decode(data).std() > 10
+
+
+def test_cost_figure_joins_each_series() -> None:
+    points = [("uniform", "32", 3e8, 0.2, 0.1), ("uniform", "64", 1e9, 0.3, float("nan"))]
+    assert (
+        _decode(cost_against_quality([*points, ("adaptive", "32", 4e8, 0.3, 0.2)], "t")).std() > 8
+    )

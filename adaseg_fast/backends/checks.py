@@ -15,7 +15,7 @@ DIAGONALS = {"delaunay": 0, "main": 1, "anti": 2}
 
 UNCOVERED_LABEL = 255
 
-LARGEST_SIZE = 2**31  # rows or columns: the lattice of csrc/core/lattice.h has 31 bits
+LARGEST_SIZE = 2**30  # rows or columns: so that columns beyond the image fit 31 bits, too
 
 
 def is_floating(array: Any) -> bool:
@@ -37,7 +37,7 @@ def _shape(array: Any) -> tuple[int, ...]:
 
 
 def check_size(size: Sequence[int], name: str = "size", least: int = 1) -> tuple[int, int]:
-    """Two integers of at least ``least`` and at most 2^31: rows and columns."""
+    """Two integers of at least ``least`` and at most 2^30: rows and columns."""
     try:
         rows, cols = size
         if isinstance(rows, float) or isinstance(cols, float):
@@ -52,7 +52,7 @@ def check_size(size: Sequence[int], name: str = "size", least: int = 1) -> tuple
         raise ValueError(f"{name} has to be at least {least} x {least}, got {rows} x {cols}")
     for number in (rows, cols):  # of a symbolic size nothing more is to be assumed than has to be
         if isinstance(number, int) and number > LARGEST_SIZE:
-            raise ValueError(f"{name} has to be at most 2^31 x 2^31, got {rows} x {cols}")
+            raise ValueError(f"{name} has to be at most 2^30 x 2^30, got {rows} x {cols}")
     return rows, cols
 
 

@@ -17,6 +17,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from adaseg_fast.data import Frame, SegmentationDataset
 from adaseg_fast.data.transforms import Augmentation
+from adaseg_fast.engine.boundary_cache import BoundaryCache
+from adaseg_fast.engine.compute import Compute
 from adaseg_fast.nn import AdaptiveDownsampler
 
 Item = tuple[Tensor, Tensor]
@@ -34,9 +36,15 @@ class Batches:
         frames: the split.
         augmentation: applied to every frame, with its own generator.
         batch_size: frames a batch; the last batch of an epoch may be smaller, but a single frame
-            left over is dropped (batch normalisation needs two values).
+            left over is dropped (batch normalisation needs two values), and so are fewer frames
+            than there are processes.
         seed: of everything random.
         workers: processes that read and augment; 0 does it in this one.
+        cache: boundary points to hand over instead of labels, (2, h, w); its squares are cut out.
+        compute: with several processes each gets its share of every batch.
+
+    Raises:
+        ValueError: ``batch_size`` is below 1, or below the number of processes.
     """
 
     def __init__(
@@ -47,11 +55,19 @@ class Batches:
         batch_size: int,
         seed: int,
         workers: int = 0,
+        cache: BoundaryCache | None = None,
+        compute: Compute | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch size has to be at least 1, got {batch_size}")
+        self.compute = compute or Compute()
+        if batch_size < self.compute.count:
+            raise ValueError(
+                f"a batch of {batch_size} is too small for {self.compute.count} processes"
+            )
         self.frames, self.augmentation = frames, augmentation
         self.batch_size, self.seed, self.workers = batch_size, seed, workers
+        self.cache = cache
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -61,18 +77,22 @@ class Batches:
             "batch_size": self.batch_size,
             "seed": self.seed,
             "frames": len(self.frames),
+            "steps": len(self),
+            "cache": None if self.cache is None else self.cache.settings.plain(),
         }
 
     def __len__(self) -> int:
         """Batches an epoch."""
         full, rest = divmod(len(self.frames), self.batch_size)
-        return full + (rest > 1 or (rest == 1 and full == 0))
+        least = max(self.compute.count, 2 if full else 1)
+        return full + (rest >= least)
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[list[Item]]:
         """The batches of one epoch, from ``first_step`` on."""
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.frames))
+        share = slice(self.compute.rank, None, self.compute.count)
         chosen = [
-            [int(index) for index in order[step * self.batch_size : (step + 1) * self.batch_size]]
+            order[step * self.batch_size : (step + 1) * self.batch_size][share].tolist()
             for step in range(first_step, len(self))
         ]
         loader: DataLoader[Item] = DataLoader(
@@ -89,8 +109,13 @@ class _Augmented(Dataset[Item]):
         self.batches, self.epoch = batches, epoch
 
     def __getitem__(self, index: int) -> Item:
-        rng = np.random.default_rng([self.batches.seed, self.epoch, index])
-        return frame_tensors(self.batches.augmentation(self.batches.frames[index], rng))
+        batches, frame = self.batches, self.batches.frames[index]
+        rng = np.random.default_rng([batches.seed, self.epoch, index])
+        if batches.cache is None:
+            return frame_tensors(batches.augmentation(frame, rng))
+        square = batches.cache.settings.geometry(index, self.epoch)
+        image, _ = frame_tensors(batches.augmentation(frame, rng, square))
+        return image, batches.cache.nearest(index, self.epoch)
 
 
 def aux_views(downsampler: AdaptiveDownsampler, batch: list[Item]) -> Tensor:

@@ -20,7 +20,7 @@ STAGES = ("choose points", "sample", "segment", "interpolate")
 
 
 class Prediction(NamedTuple):
-    """One image's result.
+    """One image's result, on the CPU.
 
     Attributes:
         labels: (H, W) uint8.
@@ -47,13 +47,19 @@ def downsampler_of(model: AdaptiveSegmenter) -> Downsampler:
 
 @torch.inference_mode()
 def predict_in_stages(model: AdaptiveSegmenter, image: Tensor) -> Prediction:
-    """`AdaptiveSegmenter.predict` for one (3, H, W) image, with the clock read between stages."""
+    """`AdaptiveSegmenter.predict` for one (3, H, W) image, with the clock read between stages.
+
+    The image is taken to the device of the model before the clock starts.
+    """
+    device = next((p.device for p in model.parameters()), image.device)
+    downsampler, batch = downsampler_of(model), image[None].to(device)
     clock = [time.perf_counter()]
 
     def lap() -> None:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
         clock.append(time.perf_counter())
 
-    downsampler, batch = downsampler_of(model), image[None]
     coarse: Tensor | None = None
     if isinstance(downsampler, AdaptiveDownsampler):
         coarse = downsampler.coarse_tensor(batch)
@@ -71,15 +77,20 @@ def predict_in_stages(model: AdaptiveSegmenter, image: Tensor) -> Prediction:
     labels = ops.interpolate_argmax(scores, at_scores, image.shape[-2:])
     lap()
     seconds = tuple(end - start for start, end in pairwise(clock))
-    return Prediction(labels[0], phi[0], None if coarse is None else coarse[0], seconds)
+    found = None if coarse is None else coarse[0].cpu()
+    return Prediction(labels[0].cpu(), phi[0].cpu(), found, seconds)
 
 
 def multiply_adds(network: nn.Module, shape: Sequence[int]) -> int:
-    """Multiply-adds of a network on one input of the shape given, as the paper counts cost."""
+    """Multiply-adds of a network on one input of the shape given, as the paper counts cost.
+
+    A network on the device "meta" is counted without computing anything.
+    """
     was_training = network.training
     network.eval()
+    device = next((p.device for p in network.parameters()), None)
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        network(torch.zeros(tuple(shape)))
+        network(torch.zeros(tuple(shape), device=device))
     network.train(was_training)
     return int(counter.get_total_flops()) // 2
 
@@ -93,3 +104,16 @@ def model_multiply_adds(model: AdaptiveSegmenter) -> dict[str, int]:
         shape = (1, channels, *downsampler.aux_size)
         counts["auxiliary"] = multiply_adds(downsampler.sampler, shape)
     return counts
+
+
+def operation_multiply_adds(model: AdaptiveSegmenter, image: Tensor) -> int:
+    """Multiply-adds of sampling and interpolating one (3, H, W) image, without the networks.
+
+    They are those of the definitions evaluated plainly, see `adaseg_fast.ops._flops`; the kernels
+    need fewer. The paper does not count them.
+    """
+    with FlopCounterMode(display=False) as counter:
+        predict_in_stages(model, image)
+    counts = counter.get_flop_counts()["Global"]
+    ours = (flops for name, flops in counts.items() if str(name).startswith("adaseg."))
+    return int(sum(ours)) // 2

@@ -12,17 +12,21 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 import adaseg_fast
 from adaseg_fast import ops
 from adaseg_fast.data import DatasetInfo, Frame, SegmentationDataset
-from adaseg_fast.data.transforms import square_crop
 from adaseg_fast.engine.batches import frame_tensors
-from adaseg_fast.engine.cost import STAGES, model_multiply_adds, predict_in_stages
+from adaseg_fast.engine.cost import (
+    STAGES,
+    model_multiply_adds,
+    operation_multiply_adds,
+    predict_in_stages,
+)
+from adaseg_fast.engine.measures import Labels, Measures, measure
 from adaseg_fast.engine.models import SegmenterConfig
 from adaseg_fast.metrics import ConfusionMatrix
-from adaseg_fast.nn import AdaptiveSegmenter
+from adaseg_fast.nn import AdaptiveSegmenter, prepare_for_inference
 
 
 @dataclass(frozen=True)
@@ -31,17 +35,31 @@ class Evaluation:
 
     Attributes:
         name: for tables.
-        info: the classes.
-        confusion: summed over all frames.
-        multiply_adds: by network, empty where no network is involved.
+        sampling: "uniform", "adaptive" or "ideal".
+        size: the working size.
+        measures: the metrics, of all frames.
+        network: the base network's name, empty where no network is involved.
+        multiply_adds: by network, empty likewise.
+        operations: multiply-adds of sampling and interpolating the first frame, 0 likewise.
         seconds: by stage, of every frame.
     """
 
     name: str
-    info: DatasetInfo
-    confusion: ConfusionMatrix
+    sampling: str
+    size: tuple[int, int]
+    measures: Measures
+    network: str = ""
     multiply_adds: dict[str, int] = field(default_factory=dict)
+    operations: int = 0
     seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def info(self) -> DatasetInfo:
+        return self.measures.info
+
+    @property
+    def confusion(self) -> ConfusionMatrix:
+        return self.measures.confusion
 
     @property
     def mean_iou(self) -> float:
@@ -59,26 +77,17 @@ class Evaluation:
 
     def record(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        iou = self.confusion.iou()
         return {
             "name": self.name,
-            "mean_iou": self.mean_iou,
-            "target_mean_iou": self.target_iou,
-            "accuracy": self.confusion.accuracy(),
-            "iou": {name: float(v) for name, v in zip(self.info.classes, iou, strict=True)},
-            "targets": [self.info.classes[number] for number in self.info.targets],
+            "sampling": self.sampling,
+            "size": self.size,
+            "network": self.network,
+            **self.measures.record(),
             "multiply_adds": self.multiply_adds,
+            "operation_multiply_adds": self.operations,
             "median_ms": {s: 1e3 * median(v) for s, v in self.seconds.items() if v},
             "latency_ms": 1e3 * self.latency,
-            "confusion": self.confusion.counts.tolist(),
         }
-
-
-def cropped(frame: Frame, crop: str) -> Frame:
-    """The central largest square ("square", as in the paper) or the frame as it is ("none")."""
-    if crop not in ("square", "none"):
-        raise ValueError(f"crop has to be 'square' or 'none', got {crop!r}")
-    return square_crop(frame) if crop == "square" else frame
 
 
 def evaluate(
@@ -87,10 +96,14 @@ def evaluate(
     frames: SegmentationDataset,
     *,
     name: str | None = None,
-    crop: str = "square",
-    quiet: bool = False,
+    **how: Any,
 ) -> Evaluation:
     """Predict every frame of a split and compare at its own resolution.
+
+    Args:
+        name: for tables; what the model says of itself if None.
+        how: ``metrics``, ``crop``, ``workers`` and ``quiet`` of `measure`. Workers compete for the
+            processor, so for undisturbed latencies there should be none.
 
     Raises:
         ValueError: the model was trained for other classes.
@@ -101,18 +114,27 @@ def evaluate(
             f"{frames.info.name} has {', '.join(frames.info.classes)}"
         )
     name = name or config.label
-    confusion = ConfusionMatrix(frames.info.num_classes, frames.info.ignore_index)
     seconds: dict[str, list[float]] = {stage: [] for stage in STAGES}
-    model.eval()
-    for index in tqdm(range(len(frames)), desc=name, disable=quiet):
-        image, truth = frame_tensors(cropped(frames[index], crop))
-        if index == 0:
-            predict_in_stages(model, image)  # the first call pays for set-up
-        result = predict_in_stages(model, image)
-        confusion.update(result.labels.numpy(), truth.numpy())
+    prepared = prepare_for_inference(model)
+    operations = 0
+
+    def label(index: int, frame: Frame) -> Labels:
+        nonlocal operations
+        image, _ = frame_tensors(frame)
+        if index == 0:  # the first call pays for set-up, too
+            operations = operation_multiply_adds(prepared, image)
+        result = predict_in_stages(prepared, image)
         for stage, lap in zip(STAGES, result.seconds, strict=True):
             seconds[stage].append(lap)
-    return Evaluation(name, frames.info, confusion, model_multiply_adds(model), seconds)
+        labels: Labels = result.labels.numpy()
+        return labels
+
+    measures = measure(frames, label, name=name, **how)
+    sampling = "uniform" if config.sampler is None else "adaptive"
+    costs = model_multiply_adds(model)
+    return Evaluation(
+        name, sampling, config.size, measures, config.network, costs, operations, seconds
+    )
 
 
 def ceiling(
@@ -121,8 +143,7 @@ def ceiling(
     *,
     tensor_size: tuple[int, int] | None = None,
     lam: float = 1.0,
-    crop: str = "square",
-    quiet: bool = False,
+    **how: Any,
 ) -> Evaluation:
     """What sampling alone allows: the truth itself, sampled and interpolated back.
 
@@ -131,79 +152,63 @@ def ceiling(
         tensor_size: of the ideal sampling tensor (eq. 2 on the boundaries of the target classes);
             None samples uniformly.
         lam: lambda of eq. (2).
+        how: ``metrics``, ``crop``, ``workers`` and ``quiet`` of `measure`.
     """
     info = frames.info
     kind = "uniform" if tensor_size is None else f"ideal {tensor_size[0]}x{tensor_size[1]}"
     name = f"ceiling, {kind}, {size[0]}x{size[1]}"
-    confusion = ConfusionMatrix(info.num_classes, info.ignore_index)
-    for index in tqdm(range(len(frames)), desc=name, disable=quiet):
-        _, truth = frame_tensors(cropped(frames[index], crop))
-        phi = _ideal_tensor(truth, info, size, tensor_size, lam)
+
+    def label(index: int, frame: Frame) -> Labels:
+        _, truth = frame_tensors(frame)
+        if tensor_size is None:
+            phi = ops.uniform_sampling_tensor(size)
+        else:
+            phi = ops.resize_sampling_tensor(ideal_tensor(truth, info, tensor_size, lam), size)
         small = ops.sample(truth[None, None], phi)[:, 0].long()
         known = small != info.ignore_index
         scores = (
             torch.nn.functional.one_hot(small.where(known, 0), info.num_classes) * known[..., None]
         )
         labels = ops.interpolate_argmax(scores.permute(0, 3, 1, 2).float(), phi, truth.shape)
-        confusion.update(labels[0].numpy(), truth.numpy())
-    return Evaluation(name, info, confusion)
+        found: Labels = labels[0].numpy()
+        return found
+
+    sampling = "uniform" if tensor_size is None else "ideal"
+    return Evaluation(name, sampling, size, measure(frames, label, name=name, **how))
 
 
-def _ideal_tensor(
-    truth: Tensor,
-    info: DatasetInfo,
-    size: tuple[int, int],
-    tensor_size: tuple[int, int] | None,
-    lam: float,
-) -> Tensor:
-    if tensor_size is None:
-        return ops.uniform_sampling_tensor(size)
+def ideal_tensor(truth: Tensor, info: DatasetInfo, size: tuple[int, int], lam: float) -> Tensor:
+    """The minimum of eq. (2) on the boundaries of the target classes, (1, 2, h, w).
+
+    Args:
+        truth: (H, W) labels.
+        size: (h, w) of the tensor.
+        lam: lambda.
+    """
     nearest = ops.nearest_boundary(
-        truth[None], tensor_size, classes=info.targets, ignore_index=info.ignore_index
+        truth[None], size, classes=info.targets, ignore_index=info.ignore_index
     )
-    return ops.resize_sampling_tensor(ops.solve_sampling(nearest, lam), size)
+    solution: Tensor = ops.solve_sampling(nearest, lam)
+    return solution
 
 
-def table(results: Sequence[Evaluation]) -> str:
-    """The results side by side, as text."""
-    rows = [("", *(result.name for result in results))]
-    rows.append(("mean IoU", *(_percent(r.mean_iou) for r in results)))
-    rows.append(("mean IoU, targets", *(_percent(r.target_iou) for r in results)))
-    info = results[0].info
-    ious = [r.confusion.iou() for r in results]
-    for number, class_name in enumerate(info.classes):
-        mark = "*" if number in info.targets else " "
-        rows.append((f" {mark} {class_name}", *(_percent(float(iou[number])) for iou in ious)))
-    if any(r.multiply_adds for r in results):
-        rows.append(("multiply-adds, M", *(_millions(r.multiply_adds) for r in results)))
-    if any(r.seconds for r in results):
-        rows.append(("latency, ms (median)", *(_milliseconds(r.latency) for r in results)))
-        for stage in STAGES:
-            laps = (r.seconds.get(stage) or [float("nan")] for r in results)
-            rows.append((f"   {stage}", *(_milliseconds(median(x)) for x in laps)))
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    lines = [
-        "  ".join(
-            [
-                row[0].ljust(widths[0]),
-                *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)),
-            ]
-        )
-        for row in rows
-    ]
-    return "\n".join([*lines, "* target class; IoU in percent, at the original resolution"])
-
-
-def _percent(share: float) -> str:
-    return "-" if np.isnan(share) else f"{100 * share:.1f}"
-
-
-def _milliseconds(seconds: float) -> str:
-    return "-" if np.isnan(seconds) else f"{1e3 * seconds:.1f}"
-
-
-def _millions(counts: dict[str, int]) -> str:
-    return f"{sum(counts.values()) / 1e6:.1f}" if counts else "-"
+def evaluation_record(
+    frames: SegmentationDataset,
+    split: Sequence[str],
+    crop: str,
+    models: Sequence[str],
+    results: Sequence[Evaluation],
+) -> dict[str, Any]:
+    """What ``evaluation.json`` holds: which frames, which models, what was found."""
+    return {
+        "data": frames.info.name,
+        "split": list(split),
+        "frames": len(frames),
+        "crop": crop,
+        "models": list(models),
+        "environment": environment(),
+        "results": [result.record() for result in results],
+    }
 
 
 def environment() -> dict[str, Any]:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,8 @@ from tqdm import tqdm
 
 from adaseg_fast.data.image_io import write_atomically, write_json
 from adaseg_fast.engine.batches import Batches, Item
+from adaseg_fast.engine.compute import Compute
+from adaseg_fast.engine.scalars import Scalars
 
 
 class CheckpointError(Exception):
@@ -68,58 +70,82 @@ class _Place:
     history: tuple[dict[str, float], ...] = ()
 
 
+class _Parts(NamedTuple):
+    """What a checkpoint keeps the state of."""
+
+    module: nn.Module
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+
+
 def train(
     module: nn.Module,
     batches: Batches,
-    loss_of: Callable[[list[Item]], Tensor],
+    loss_of: Callable[[list[Item]], tuple[Tensor, Tensor]],
     schedule: Schedule,
     *,
     output: Path,
     settings: dict[str, Any],
+    compute: Compute | None = None,
     resume: bool = False,
+    tensorboard: bool = False,
     quiet: bool = False,
 ) -> list[dict[str, float]]:
     """Train the parameters of ``module`` that require a gradient.
 
     Args:
-        module: its whole state is kept in ``output/checkpoint.pt``.
+        module: on the device of ``compute``; its whole state is kept in ``output/checkpoint.pt``.
         batches: the data.
-        loss_of: from a batch to the scalar loss.
+        loss_of: from (this process's part of) a batch to a sum of losses and to what the sum over
+            all processes is to be divided by, if it is above 1.
         schedule: epochs and learning rate.
         output: folder of the checkpoint and of ``history.json``.
         settings: plain values of the model that a resumed run has to agree on, beside those of
             the schedule and the batches.
+        compute: precision and processes; the first process writes.
         resume: go on from the checkpoint in ``output``; CheckpointError where there is none.
+        tensorboard: also write loss and learning rate of each step to ``output/tensorboard``.
         quiet: no progress bar.
     Returns:
         One record an epoch: loss, learning rate, seconds.
     """
     checkpoint = output / "checkpoint.pt"
-    settings = {**settings, **asdict(schedule), **batches.settings}
+    compute = compute or Compute()
+    device = compute.device
+    settings = {**settings, **asdict(schedule), **batches.settings, "amp": compute.amp}
     optimizer = torch.optim.Adam([p for p in module.parameters() if p.requires_grad])
-    place = _load(checkpoint, module, optimizer, settings) if resume else _Place()
+    parts = _Parts(module, optimizer, compute.scaler())
+    place = _load(checkpoint, parts, settings) if resume else _Place()
     output.mkdir(parents=True, exist_ok=True)
     steps = len(batches)
     if steps == 0:
         raise ValueError(
             f"{len(batches.frames)} frames make no batch: at least two frames are needed"
         )
-    with tqdm(
-        total=schedule.epochs * steps,
-        initial=place.epoch * steps + place.step,
-        disable=quiet,
-        unit="step",
-    ) as bar:
+    logged = output if tensorboard and compute.first else None
+    with (
+        Scalars(logged, place.epoch * steps + place.step) as scalars,
+        tqdm(
+            total=schedule.epochs * steps,
+            initial=place.epoch * steps + place.step,
+            disable=quiet or not compute.first,
+            unit="step",
+        ) as bar,
+    ):
         while place.epoch < schedule.epochs:
             begin = time.perf_counter()
             for batch in batches.epoch(place.epoch, place.step):
-                done = (place.epoch * steps + place.step) / (schedule.epochs * steps)
-                place.loss_sum += _step(optimizer, loss_of(batch), schedule.rate(done))
+                done = place.epoch * steps + place.step
+                rate = schedule.rate(done / (schedule.epochs * steps))
+                batch = [(image.to(device), truth.to(device)) for image, truth in batch]
+                loss = _step(parts, loss_of(batch), rate, compute)
+                scalars.add(done, loss=loss, learning_rate=rate)
+                place.loss_sum += loss
                 place.step += 1
                 bar.update()
                 every = schedule.checkpoint_steps
-                if every and place.step % every == 0 and place.step < steps:
-                    _save(checkpoint, module, optimizer, settings, place)
+                if every and place.step % every == 0 and place.step < steps and compute.first:
+                    _save(checkpoint, parts, settings, place)
             record = {
                 "epoch": place.epoch + 1,
                 "loss": place.loss_sum / steps,
@@ -128,18 +154,24 @@ def train(
             }
             bar.set_postfix(epoch=record["epoch"], loss=f"{record['loss']:.4g}")
             place = _Place(place.epoch + 1, history=(*place.history, record))
-            _save(checkpoint, module, optimizer, settings, place)
-            write_json(output / "history.json", list(place.history))
+            if compute.first:
+                _save(checkpoint, parts, settings, place)
+                write_json(output / "history.json", list(place.history))
     return list(place.history)
 
 
-def _step(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> float:
-    for group in optimizer.param_groups:
+def _step(parts: _Parts, loss: tuple[Tensor, Tensor], rate: float, compute: Compute) -> float:
+    """One step down the gradient of the whole batch's loss, which is returned."""
+    total, norm = loss
+    share = total / compute.total(norm).clamp(min=1)  # a batch without any norm gives 0, not NaN
+    for group in parts.optimizer.param_groups:
         group["lr"] = rate
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-    value = float(loss.detach())
+    parts.optimizer.zero_grad()
+    # Gradients are averaged over processes, but the shares are to be added up.
+    parts.scaler.scale(share * compute.count).backward()  # type: ignore[no-untyped-call]
+    parts.scaler.step(parts.optimizer)
+    parts.scaler.update()
+    value = float(compute.total(share))
     if value != value or value in (float("inf"), float("-inf")):
         raise FloatingPointError(
             f"the loss became {value}: lower the learning rate; the last checkpoint is still good"
@@ -149,15 +181,15 @@ def _step(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> float:
 
 def _save(
     path: Path,
-    module: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    parts: _Parts,
     settings: dict[str, Any],
     place: _Place,
 ) -> None:
     buffer = io.BytesIO()
     state = {
-        "module": module.state_dict(),
-        "optimizer": optimizer.state_dict(),
+        "module": parts.module.state_dict(),
+        "optimizer": parts.optimizer.state_dict(),
+        "scaler": parts.scaler.state_dict(),
         "settings": settings,
         "place": {
             "epoch": place.epoch,
@@ -170,9 +202,7 @@ def _save(
     write_atomically(path, buffer.getvalue())
 
 
-def _load(
-    path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, settings: dict[str, Any]
-) -> _Place:
+def _load(path: Path, parts: _Parts, settings: dict[str, Any]) -> _Place:
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no checkpoint to resume from")
     try:
@@ -185,8 +215,10 @@ def _load(
         listed = ", ".join(f"{n} ({kept.get(n)} there, {settings[n]} now)" for n in different)
         raise CheckpointError(f"{path}: belongs to a run with other settings: {listed}")
     try:
-        module.load_state_dict(state["module"])
-        optimizer.load_state_dict(state["optimizer"])
+        parts.module.load_state_dict(state["module"])
+        parts.optimizer.load_state_dict(state["optimizer"])
+        if parts.scaler.is_enabled():
+            parts.scaler.load_state_dict(state["scaler"])
     except (RuntimeError, ValueError) as error:
         raise CheckpointError(f"{path}: its weights do not fit this model: {error}") from error
     return _Place(place["epoch"], place["step"], place["loss_sum"], tuple(place["history"]))

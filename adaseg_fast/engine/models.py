@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from adaseg_fast.data import DatasetInfo
 from adaseg_fast.data.image_io import write_atomically
-from adaseg_fast.nn import AdaptiveDownsampler, AdaptiveSegmenter, DoubleUNet, UNet
+from adaseg_fast.engine.networks import DEFAULT, build_network, check_size, check_trusted
+from adaseg_fast.nn import AdaptiveDownsampler, AdaptiveSegmenter, DoubleUNet
 from adaseg_fast.nn.downsample import UniformDownsampler
 
 Size = tuple[int, int]
@@ -47,24 +48,49 @@ class SamplerConfig:
 
 @dataclass(frozen=True)
 class SegmenterConfig:
-    """What an `AdaptiveSegmenter` with a `UNet` is made of.
+    """What an `AdaptiveSegmenter` is made of.
 
     Attributes:
         size: the working size, to which images are downsampled.
-        width: number of features of the base network.
+        width: number of features of the base network, where it has one to choose.
         sampler: None for uniform downsampling.
         classes, colors, targets, ignore_index: as in `DatasetInfo`.
         dataset: name of the data set it was trained on.
+        network: the base network, a name of `networks.build_network`.
     """
 
     size: Size
-    width: int
+    width: int | None
     sampler: SamplerConfig | None
     classes: tuple[str, ...]
     colors: tuple[tuple[int, int, int], ...]
     targets: tuple[int, ...]
     ignore_index: int = 255
     dataset: str = field(default="")
+    network: str = DEFAULT
+
+    @classmethod
+    def of(
+        cls,
+        info: DatasetInfo,
+        size: Size,
+        *,
+        network: str,
+        width: int | None,
+        sampler: SamplerConfig | None,
+    ) -> SegmenterConfig:
+        """A model for the classes of a data set."""
+        return cls(
+            size=size,
+            width=width,
+            sampler=sampler,
+            classes=info.classes,
+            colors=info.colors,
+            targets=info.targets,
+            ignore_index=info.ignore_index,
+            dataset=info.name,
+            network=network,
+        )
 
     @property
     def info(self) -> DatasetInfo:
@@ -74,7 +100,8 @@ class SegmenterConfig:
     def label(self) -> str:
         """A few words for tables: uniform or adaptive, and the working size."""
         kind = "uniform" if self.sampler is None else "adaptive"
-        return f"{kind} {self.size[0]}x{self.size[1]}"
+        base = "" if self.network == DEFAULT else f", {self.network}"
+        return f"{kind} {self.size[0]}x{self.size[1]}{base}"
 
 
 def build_sampler(config: SamplerConfig) -> DoubleUNet:
@@ -83,14 +110,20 @@ def build_sampler(config: SamplerConfig) -> DoubleUNet:
 
 
 def build_segmenter(config: SegmenterConfig, sampler: nn.Module | None = None) -> AdaptiveSegmenter:
-    """An untrained base network behind a downsampler; with ``sampler`` as its auxiliary network."""
+    """An untrained base network behind a downsampler; with ``sampler`` as its auxiliary network.
+
+    Raises:
+        ValueError: as in `networks.build_network` and `networks.check_size`.
+    """
+    check_size(config.network, config.size)
     downsampler: nn.Module
     if config.sampler is None:
         downsampler = UniformDownsampler(config.size)
     else:
         sampler = sampler or build_sampler(config.sampler)
         downsampler = AdaptiveDownsampler(sampler, config.sampler.aux_size, config.size)
-    return AdaptiveSegmenter(UNet(len(config.classes), width=config.width), downsampler)
+    network = build_network(config.network, len(config.classes), config.width)
+    return AdaptiveSegmenter(network, downsampler)
 
 
 def save_model(
@@ -127,11 +160,18 @@ def load_sampler(path: Path) -> tuple[DoubleUNet, SamplerConfig]:
     return network, settings
 
 
-def load_segmenter(path: Path) -> tuple[AdaptiveSegmenter, SegmenterConfig]:
+def load_segmenter(
+    path: Path, trusted: Collection[str] = ()
+) -> tuple[AdaptiveSegmenter, SegmenterConfig]:
     """The model of a file written by ``train segmenter``, in evaluation mode.
 
+    Args:
+        path: the file. It is data: nothing in it is run.
+        trusted: the networks ``MODULE:FACTORY`` that may be imported if the file names them.
+
     Raises:
-        ModelError: the file is missing, damaged, of another kind, or its weights do not fit.
+        ModelError: the file is missing, damaged, of another kind, or its weights do not fit; or it
+            names a network outside this package that is not in ``trusted``.
     """
     weights, config = _read(path, "segmenter")
     try:
@@ -144,7 +184,9 @@ def load_segmenter(path: Path) -> tuple[AdaptiveSegmenter, SegmenterConfig]:
             targets=tuple(int(number) for number in config["targets"]),
             ignore_index=int(config["ignore_index"]),
             dataset=str(config["dataset"]),
+            network=str(config.get("network", DEFAULT)),  # absent in files from before the choice
         )
+        check_trusted(settings.network, trusted)
         model = build_segmenter(settings)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: its settings do not describe a segmenter: {error}") from error

@@ -14,7 +14,7 @@ from adaseg_fast.data import DataError
 from adaseg_fast.data.image_io import read_image, write_png
 from adaseg_fast.engine.cost import predict_in_stages
 from adaseg_fast.engine.models import SegmenterConfig
-from adaseg_fast.nn import AdaptiveSegmenter
+from adaseg_fast.nn import AdaptiveSegmenter, prepare_for_inference
 from adaseg_fast.plots import overlay, sampling_points
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -78,7 +78,7 @@ def predict(
     """
     pictures = list_pictures(inputs)
     output.mkdir(parents=True, exist_ok=True)
-    model.eval()
+    prepared = prepare_for_inference(model)
     failures = []
     for path in tqdm(pictures, desc="predict", disable=quiet, unit="picture"):
         try:
@@ -88,7 +88,7 @@ def predict(
                 raise
             failures.append(Failure(path, str(error)))
             continue
-        result = predict_in_stages(model, torch.from_numpy(image).permute(2, 0, 1))
+        result = predict_in_stages(prepared, torch.from_numpy(image).permute(2, 0, 1))
         labels = result.labels.numpy()
         write_png(output / f"{path.stem}.png", labels)
         if overlays:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from adaseg_fast import ops
 from adaseg_fast.data import SegmentationDataset
 from adaseg_fast.data.transforms import Augmentation
 from adaseg_fast.engine.batches import Batches, Item, aux_views
+from adaseg_fast.engine.compute import Compute
 from adaseg_fast.engine.cost import downsampler_of
 from adaseg_fast.engine.loop import Schedule, train
 from adaseg_fast.engine.models import SegmenterConfig, build_segmenter, save_model
@@ -24,21 +26,38 @@ from adaseg_fast.nn import AdaptiveDownsampler, AdaptiveSegmenter, DoubleUNet
 
 @torch.no_grad()
 def downsample(model: AdaptiveSegmenter, batch: list[Item]) -> tuple[Tensor, Tensor]:
-    """The images (N, 3, h, w) and labels (N, h, w) int64 of a batch at the model's working size.
+    """The images (N, 3, h, w) of a batch at the model's working size, and their sampling tensor.
 
-    Both are taken at the same points, uniform or predicted; images may differ in size.
+    The points are uniform or predicted; images may differ in size.
     """
     downsampler = downsampler_of(model)
     if isinstance(downsampler, AdaptiveDownsampler):
         coarse = ops.project_to_cover(downsampler.sampler(aux_views(downsampler, batch)))
         phi = ops.resize_sampling_tensor(coarse, downsampler.size)
     else:
-        phi = ops.uniform_sampling_tensor(downsampler.size, batch_size=len(batch))
-    images, labels = [], []
-    for (image, truth), points in zip(batch, torch.split(phi, 1), strict=True):
-        images.append(ops.sample(image[None], points, mean=downsampler.mean, std=downsampler.std))
-        labels.append(ops.sample(truth[None, None], points)[:, 0])
-    return torch.cat(images), torch.cat(labels).long()
+        device = batch[0][0].device
+        phi = ops.uniform_sampling_tensor(downsampler.size, batch_size=len(batch), device=device)
+    images = [
+        ops.sample(image[None], points, mean=downsampler.mean, std=downsampler.std)
+        for (image, _), points in zip(batch, torch.split(phi, 1), strict=True)
+    ]
+    return torch.cat(images), phi
+
+
+@torch.no_grad()
+def sample_labels(batch: list[Item], phi: Tensor, size: Sequence[int]) -> Tensor:
+    """The labels (N, h', w') int64 of a batch where scores of (h', w') lie.
+
+    Scores of another size than the sampling tensor's (a network with an output stride) lie at the
+    points of the tensor resized to them, as in prediction.
+    """
+    if tuple(size) != tuple(phi.shape[-2:]):
+        phi = ops.resize_sampling_tensor(phi, tuple(size))
+    labels = [
+        ops.sample(truth[None, None], points)[:, 0]
+        for (_, truth), points in zip(batch, torch.split(phi, 1), strict=True)
+    ]
+    return torch.cat(labels).long()
 
 
 def class_weights(frames: SegmentationDataset, quiet: bool, most: int = 256) -> Tensor:
@@ -69,7 +88,9 @@ def train_segmenter(
     balance: bool = False,
     seed: int = 0,
     workers: int = 0,
+    compute: Compute | None = None,
     resume: bool = False,
+    tensorboard: bool = False,
     quiet: bool = False,
 ) -> dict[str, float]:
     """Softmax cross-entropy on the downsampled labels; writes ``output/model.safetensors``.
@@ -77,38 +98,53 @@ def train_segmenter(
     Args:
         sampler: the trained auxiliary network where ``config.sampler`` is set; it stays as it is.
         balance: weigh classes by `class_weights`.
+        compute: device, precision and processes; ``batch_size`` is that of all processes together.
     Returns:
         ``loss`` of the last epoch.
     """
     if (config.sampler is None) != (sampler is None):
         raise ValueError("an adaptive model needs a sampler, a uniform one must not have any")
     torch.manual_seed(seed)
-    model = build_segmenter(config, sampler)
+    compute = compute or Compute()
+    model = build_segmenter(config, sampler).to(compute.device)
     model.downsampler.eval().requires_grad_(False)
-    weights = class_weights(frames, quiet) if balance else None
+    weights = None
+    if balance:
+        weights = class_weights(frames, quiet or not compute.first).to(compute.device)
+    forward = compute.forward_of(model.segmenter)
 
-    def loss_of(batch: list[Item]) -> Tensor:
+    def loss_of(batch: list[Item]) -> tuple[Tensor, Tensor]:
         model.segmenter.train()
-        small, labels = downsample(model, batch)
-        scores = model.segmenter(small)
+        small, phi = downsample(model, batch)
+        scores = forward(small)
+        labels = sample_labels(batch, phi, scores.shape[-2:])
         total = F.cross_entropy(
             scores, labels, weights, ignore_index=config.ignore_index, reduction="sum"
         )
         known = labels != config.ignore_index
-        norm = known.sum() if weights is None else weights[labels[known]].sum()
-        return total / norm.clamp(min=1)  # a batch without any known pixel gives 0, not NaN
+        return total, known.sum() if weights is None else weights[labels[known]].sum()
 
-    augmentation = augmentation or Augmentation()
+    batches = Batches(
+        frames,
+        augmentation or Augmentation(),
+        batch_size=batch_size,
+        seed=seed,
+        workers=workers,
+        compute=compute,
+    )
     history = train(
         model,
-        Batches(frames, augmentation, batch_size=batch_size, seed=seed, workers=workers),
+        batches,
         loss_of,
         schedule,
         output=output,
         settings={**asdict(config), "balance": balance},
+        compute=compute,
         resume=resume,
+        tensorboard=tensorboard,
         quiet=quiet,
     )
     model.eval()
-    save_model(output / "model.safetensors", model, config)
+    if compute.first:
+        save_model(output / "model.safetensors", model, config)
     return {"loss": history[-1]["loss"]}

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch.autograd import forward_ad
 
 from adaseg_fast.ops._cuda import run_on_device
 
@@ -60,11 +61,22 @@ def register_autograd(name: str, function: type[torch.autograd.Function], inputs
     """Differentiate an operation in the tensors among its first ``inputs`` arguments."""
 
     def with_gradient(*args: Any) -> Any:
+        _refuse_tangents(name, args[:inputs])
         if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in args[:inputs]):
             return function.apply(*args)  # type: ignore[no-untyped-call]
         return without_gradient(name, *args)
 
     _library.impl(name, with_gradient, "Autograd")
+
+
+def _refuse_tangents(name: str, tensors: Sequence[Any]) -> None:
+    """Forward-mode differentiation would lose them without a word."""
+    if forward_ad._current_level < 0:  # which costs less than to look at each tensor
+        return
+    if any(forward_ad.unpack_dual(tensor).tangent is not None for tensor in tensors):
+        raise RuntimeError(
+            f"adaseg::{name} cannot be differentiated in forward mode; use reverse mode"
+        )
 
 
 def register_no_gradient(name: str, reason: str | None = None) -> None:

@@ -32,12 +32,22 @@ public:
                 table_[label] = true;
     }
 
-    bool operator()(int64_t a, int64_t b) const {
-        return a != ignore_ && b != ignore_ && (all_ || chosen(a) || chosen(b));
+    template <class T> bool operator()(T a, T b) const {
+        return !ignored(a) && !ignored(b) && (all_ || chosen(a) || chosen(b));
     }
 
 private:
-    bool chosen(int64_t label) const {
+    // Classes are signed: a label beyond their range is none of them.
+    template <class T> static bool is_class(T label) {
+        return !std::is_same_v<T, uint64_t> || static_cast<int64_t>(label) >= 0;
+    }
+    template <class T> bool ignored(T label) const {
+        return static_cast<int64_t>(label) == ignore_ && is_class(label);
+    }
+    template <class T> bool chosen(T value) const {
+        if (!is_class(value))
+            return false;
+        const int64_t label = static_cast<int64_t>(value);
         if (label >= 0 && label < 256)
             return table_[label];
         return std::binary_search(chosen_.begin(), chosen_.end(), label);
@@ -136,7 +146,7 @@ private:
         const T label = here[col], before = here[std::max<int64_t>(col - 1, 0)],
                 after = here[std::min(col + 1, width_ - 1)];
         for (const T other : {above[col], below[col], before, after})
-            if (other != label && counts(static_cast<int64_t>(label), static_cast<int64_t>(other)))
+            if (other != label && counts(label, other))
                 return true;
         return false;
     }

@@ -115,8 +115,8 @@ void fill_simple(const Grid &grid, const std::vector<R> &values, int64_t channel
                     start.resize(2 * lines);
                     change.resize(2 * lines);
                 }
-                find_lines(span, values.data(), channels, &start[lines - channels],
-                           &change[lines - channels]);
+                find_lines(span, values.data(), channels, start.data() + lines - channels,
+                           change.data() + lines - channels);
                 first.push_back(span.first);
                 col = span.last;
             }

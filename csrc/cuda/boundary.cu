@@ -38,10 +38,16 @@ private:
         if (here == other)
             return false;
         const int64_t a = value(here), b = value(other);
-        return a != which.ignore_index && b != which.ignore_index &&
-               (which.all || chosen(a) || chosen(b));
+        return !ignored(a) && !ignored(b) && (which.all || chosen(a) || chosen(b));
+    }
+    // Classes are signed: a label beyond their range, which came out negative, is none of them.
+    ADASEG_DEVICE bool is_class(int64_t label) const { return is_signed || label >= 0; }
+    ADASEG_DEVICE bool ignored(int64_t label) const {
+        return label == which.ignore_index && is_class(label);
     }
     ADASEG_DEVICE bool chosen(int64_t label) const {
+        if (!is_class(label))
+            return false;
         if (label >= 0 && label < 256)
             return which.chosen[label / 32] >> (label % 32) & 1u;
         for (int k = 0; k < which.others; ++k)

@@ -248,3 +248,14 @@ def test_scipy_finds_the_same_distances_on_real_labels(camvid: Any) -> None:
             mask = backends.boundary_mask(labels, classes=classes)
             nearest = backends.nearest_boundary(labels, (16, 16), classes=classes)
             check_distances(labels[0], mask[0], nearest[0])
+
+
+@every_backend
+def test_labels_beyond_all_classes(backend: str) -> None:
+    """The largest unsigned numbers are not the negative ones of the same bits."""
+    labels = np.array([[[2**64 - 1, 3, 3, 2**64 - 2]]], np.uint64)
+    with backends.use_backend(backend):
+        some = backends.boundary_mask(labels, ignore_index=-1)
+        none = backends.boundary_mask(labels, classes=[-1, -2], ignore_index=-3)
+    assert_same(some, np.array([[[True, True, True, True]]]))
+    assert not none.any()

@@ -21,7 +21,8 @@ from adaseg_fast.engine.cost import (
     multiply_adds,
     predict_in_stages,
 )
-from adaseg_fast.engine.evaluate import ceiling, cropped, environment, evaluate, table
+from adaseg_fast.engine.evaluate import ceiling, environment, evaluate
+from adaseg_fast.engine.evaluation_table import table
 from adaseg_fast.engine.models import load_segmenter
 from adaseg_fast.metrics import ConfusionMatrix
 from adaseg_fast.nn import AdaptiveSegmenter, UNet
@@ -67,6 +68,17 @@ def test_adaptive_costs_the_auxiliary_network_more(models: dict[str, Path]) -> N
     assert counts["adaptive"]["auxiliary"] > 0
 
 
+@pytest.mark.parametrize("kind", ["uniform", "adaptive"])
+def test_operations_are_counted_apart(models: dict[str, Path], kind: str) -> None:
+    model, config = load_segmenter(models[kind])
+    result = evaluate(model, config, SCENES, crop="none", quiet=True)
+    classes, (height, width), (h, w) = len(config.classes), (64, 96), config.size
+    normalised = 3 * h * w + (3 * 16 * 16 if kind == "adaptive" else 0)  # and the sampler's view
+    assert result.operations == height * width * (4 + 3 * classes) + normalised
+    assert result.record()["operation_multiply_adds"] == result.operations
+    assert result.operations not in result.multiply_adds.values()
+
+
 def test_stages_give_the_points_too(models: dict[str, Path]) -> None:
     model, _ = load_segmenter(models["adaptive"])
     image = torch.from_numpy(SCENES[0].image).permute(2, 0, 1)
@@ -82,11 +94,6 @@ def test_other_classes_are_refused(models: dict[str, Path]) -> None:
     model, config = load_segmenter(models["uniform"])
     with pytest.raises(ValueError, match="the model knows the classes x, y"):
         evaluate(model, replace(config, classes=("x", "y")), SCENES, quiet=True)
-
-
-def test_unknown_crop() -> None:
-    with pytest.raises(ValueError, match="crop has to be 'square' or 'none', got 'round'"):
-        cropped(SCENES[0], "round")
 
 
 def test_foreign_downsampler_is_refused() -> None:

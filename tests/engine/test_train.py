@@ -21,8 +21,18 @@ from adaseg_fast.engine import loop
 from adaseg_fast.engine.batches import Batches, Item, frame_tensors
 from adaseg_fast.engine.loop import CheckpointError, Schedule
 from adaseg_fast.engine.models import build_segmenter, load_sampler, load_segmenter
-from adaseg_fast.engine.train_sampler import proposals, train_sampler
-from adaseg_fast.engine.train_segmenter import class_weights, downsample, train_segmenter
+from adaseg_fast.engine.train_sampler import (
+    energy_loss,
+    nearest_points,
+    proposal_loss,
+    train_sampler,
+)
+from adaseg_fast.engine.train_segmenter import (
+    class_weights,
+    downsample,
+    sample_labels,
+    train_segmenter,
+)
 
 from engine_cases import SAMPLER, segmenter_config
 
@@ -201,24 +211,80 @@ def test_labels_are_sampled_where_the_image_is() -> None:
     coded = labels[None].expand(3, -1, -1)  # an image that shows its own labels
     model = build_segmenter(segmenter_config(SAMPLER)).eval()
     torch.nn.init.normal_(model.downsampler.sampler.offset.weight, std=0.05)
-    small, sampled = downsample(model, [(coded, labels)])
+    small, phi = downsample(model, [(coded, labels)])
+    sampled = sample_labels([(coded, labels)], phi, (16, 16))
     std, mean = model.downsampler.std[0], model.downsampler.mean[0]
     assert torch.equal((small[:, 0] * std + mean).round().long(), sampled)
     assert image.shape == (3, 64, 64)
+    # Every fourth point of a tensor resized to a quarter is the tensor's own.
+    coarse = sample_labels([(coded, labels)], phi, (6, 6))
+    assert torch.equal(coarse, sampled[:, ::3, ::3])
 
 
-def test_proposals_are_the_minimum_of_equation_2() -> None:
+def _nearest(classes: tuple[int, ...] | None = SCENES.info.targets) -> Tensor:
     batch: list[Item] = [frame_tensors(SCENES[index]) for index in range(2)]
-    targets = SCENES.info.targets
-    found = proposals(batch, SAMPLER, targets, 255)
-    nearest = torch.cat(
-        [ops.nearest_boundary(item[1][None], SAMPLER.size, classes=targets) for item in batch]
-    )
-    least = ops.sampling_energy(found, nearest, SAMPLER.lam)
+    return nearest_points(batch, SAMPLER.size, classes, 255)
+
+
+def test_both_losses_have_their_minimum_at_the_proposals() -> None:
+    """The energy's own minimum by steps down its gradient, from a start that leaves [0, 1]."""
+    nearest = _nearest()
+    proposals = ops.solve_sampling(nearest, SAMPLER.lam)
+    phi = torch.randn(proposals.shape).mul(2).requires_grad_()
+    optimizer = torch.optim.Adam([phi], lr=0.05)
+    for _ in range(400):
+        optimizer.zero_grad()
+        energy_loss(phi, nearest, SAMPLER.lam).backward()
+        optimizer.step()
+    found = ops.project_to_cover(phi.detach())
+    assert torch.allclose(found, proposals, atol=2e-3)
+    expected = ops.sampling_energy(proposals, nearest, SAMPLER.lam).mean() / (2 * 4 * 4)
+    assert energy_loss(proposals, nearest, SAMPLER.lam) == pytest.approx(float(expected))
+    assert proposal_loss(proposals, nearest, SAMPLER.lam) == 0
     for step in (1e-2, -1e-2):
-        moved = found.clone()
+        moved = proposals.clone()
         moved[:, :, 1:-1, 1:-1] += step
-        assert (ops.sampling_energy(moved, nearest, SAMPLER.lam) > least).all()
+        for loss in (energy_loss, proposal_loss):
+            best = loss(proposals, nearest, SAMPLER.lam)
+            assert loss(moved, nearest, SAMPLER.lam) > best
+
+
+def test_boundaries_of_all_classes_or_of_the_targets() -> None:
+    target, first, second = SCENES.info.targets[0], 0, 1
+    labels = torch.full((9, 9), target, dtype=torch.uint8)
+    labels[:, 4:], labels[:, 7:] = first, second  # a target class beside two others
+    batch = [(torch.zeros(3, 9, 9, dtype=torch.uint8), labels)]
+    columns = (slice(None), 1, slice(None), -1)
+    assert (nearest_points(batch, (3, 3), SCENES.info.targets, 255)[columns] == 4 / 8).all()
+    assert (nearest_points(batch, (3, 3), None, 255)[columns] == 7 / 8).all()
+
+
+def test_energy_loss_learns_too(tmp_path: Path) -> None:
+    result = train_sampler(
+        SCENES,
+        SAMPLER,
+        Schedule(40, 3e-3),
+        output=tmp_path,
+        loss="energy",
+        augmentation=PLAIN,
+        batch_size=5,
+        validation=SCENES,
+        quiet=True,
+    )
+    assert result["validation"] < 0.7 * result["uniform"]
+
+
+def test_unknown_loss(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="loss has to be one of proposal, energy, got 'l1'"):
+        _train(tmp_path, loss="l1")
+
+
+def test_resume_with_another_loss_or_other_boundaries(tmp_path: Path) -> None:
+    _train(tmp_path)
+    with pytest.raises(CheckpointError, match=r"loss \(proposal there, energy now\)"):
+        _train(tmp_path, loss="energy", resume=True)
+    with pytest.raises(CheckpointError, match=r"classes \(.* there, None now\)"):
+        _train(tmp_path, all_boundaries=True, resume=True)
 
 
 def test_class_weights_favour_rare_classes() -> None:

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``experiment``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from adaseg_fast.cli.arguments import command, size
+
+
+def add_commands(commands: Any) -> None:
+    experiment = command(
+        commands,
+        "experiment",
+        _experiment,
+        "train and compare uniform and adaptive models over sizes and seeds, with tables and "
+        "figures; given again it goes on where it stopped",
+        seed=False,
+        cuda=True,
+    )
+    experiment.add_argument(
+        "config",
+        metavar="NAME|CONFIG.toml",
+        help="apolloscape, camvid, cityscapes, cityscapes-deeplab, cityscapes-pspnet, supervisely, "
+        "synthetic, synthia, or a file; see docs/experiments.md",
+    )
+    experiment.add_argument("--data", metavar="NAME:PATH", help="instead of the configuration's")
+    experiment.add_argument("--sizes", type=size, nargs="+", help="instead of the configuration's")
+    experiment.add_argument("--seeds", type=int, nargs="+", help="instead of the configuration's")
+    experiment.add_argument("--workers", type=int, help="instead of the configuration's")
+    experiment.add_argument("--output", type=Path, required=True, help="folder of everything")
+
+
+def _experiment(options: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from adaseg_fast.data.image_io import write_atomically
+    from adaseg_fast.engine.experiment import run_experiment
+    from adaseg_fast.engine.experiment_config import read_config
+    from adaseg_fast.engine.experiment_pictures import draw_frames
+    from adaseg_fast.engine.experiment_results import gather, write_results
+    from adaseg_fast.engine.experiment_table import report
+
+    config = read_config(options.config)
+    if options.data is not None:
+        data = replace(config.data, train=options.data, evaluation="")
+        config = replace(config, data=data)
+    if options.workers is not None:
+        config = replace(config, data=replace(config.data, workers=options.workers))
+    config = replace(
+        config,
+        sizes=tuple(options.sizes or config.sizes),
+        seeds=tuple(options.seeds or config.seeds),
+    )
+
+    def say(step: str) -> None:
+        if not options.quiet:
+            print(step, flush=True)
+
+    plan = run_experiment(
+        config, options.output, device=options.device, quiet=options.quiet, say=say
+    )
+    results = gather(options.output, plan)
+    text = report(results, f"Experiment {Path(options.config).stem}")
+    write_atomically(options.output / "results.md", text.encode())
+    drawn = write_results(results, options.output)
+    drawn += draw_frames(config, options.output, quiet=options.quiet)
+    print(text)
+    print(f"{options.output / 'results.md'}, and {len(drawn)} figures in {options.output}/figures")
+    return 0

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``figure``: pictures of single frames."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from adaseg_fast.cli.arguments import command, data_arguments, open_frames, size, trust_argument
+
+
+def add_commands(commands: Any) -> None:
+    figures = commands.add_parser("figure", help="draw where is sampled, or what models make of it")
+    kinds = figures.add_subparsers(required=True, metavar="WHAT")
+
+    by_lambda = command(
+        kinds, "lambda", _lambda, "ideal sampling locations for several lambda (Fig. 3)", seed=False
+    )
+    _common(by_lambda)
+    _frame(by_lambda)
+    by_lambda.add_argument(
+        "--lam", type=float, nargs="+", default=[0.01, 0.1, 1, 10, 100], help="one a picture"
+    )
+    by_lambda.add_argument("--tensor-size", type=size, default="32", help="of the sampling tensor")
+    by_lambda.add_argument(
+        "--boundaries",
+        choices=("targets", "all"),
+        default="targets",
+        help="those of the target classes, or of all",
+    )
+
+    tensor = command(
+        kinds, "tensor", _tensor, "a sampling tensor and what it is resized to (Fig. 5)", seed=False
+    )
+    _common(tensor)
+    _frame(tensor)
+    tensor.add_argument("--model", type=Path, help="an adaptive model, whose prediction is drawn")
+    trust_argument(tensor)
+    tensor.add_argument(
+        "--tensor-size", type=size, default="8", help="of the ideal tensor, without --model"
+    )
+    tensor.add_argument("--lam", type=float, default=1.0, help="lambda of the ideal tensor")
+    tensor.add_argument("--size", type=size, default="16", help="what it is resized to")
+
+    shown = command(
+        kinds,
+        "examples",
+        _examples,
+        "sampling locations, results and truth of several frames (Fig. 7)",
+        seed=False,
+    )
+    _common(shown)
+    shown.add_argument("--uniform", type=Path, required=True, help="model.safetensors")
+    shown.add_argument("--adaptive", type=Path, required=True, help="model.safetensors")
+    trust_argument(shown)
+    shown.add_argument("--frames", type=int, nargs="+", default=[0, 1, 2], help="one a row")
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    data_arguments(parser, "val")
+    parser.add_argument(
+        "--crop",
+        choices=("square", "none"),
+        default="square",
+        help="the central largest square, or frames as they are",
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE.png")
+
+
+def _frame(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--frame", type=int, default=0, help="number of the frame")
+
+
+def _one(options: argparse.Namespace) -> tuple[Any, Any]:
+    """The chosen frame, and its data set's classes."""
+    from adaseg_fast.engine.measures import cropped
+    from adaseg_fast.engine.pictures import check_frames
+
+    frames = open_frames(options, options.split)
+    check_frames(frames, [options.frame])
+    return cropped(frames[options.frame], options.crop), frames.info
+
+
+def _lambda(options: argparse.Namespace) -> int:
+    from adaseg_fast.engine.pictures import sampling_by_lambda
+
+    frame, info = _one(options)
+    everything = options.boundaries == "all"
+    picture = sampling_by_lambda(
+        frame, info, options.lam, options.tensor_size, all_boundaries=everything
+    )
+    return _write(options.output, picture)
+
+
+def _tensor(options: argparse.Namespace) -> int:
+    from adaseg_fast.engine.batches import frame_tensors
+    from adaseg_fast.engine.evaluate import ideal_tensor
+    from adaseg_fast.engine.models import load_segmenter
+    from adaseg_fast.engine.pictures import predicted_tensor, tensor_and_resized
+
+    frame, info = _one(options)
+    if options.model is None:
+        truth = frame_tensors(frame)[1]
+        coarse = ideal_tensor(truth, info, options.tensor_size, options.lam)[0]
+    else:
+        coarse = predicted_tensor(frame, load_segmenter(options.model, options.network)[0])
+    return _write(options.output, tensor_and_resized(frame, coarse, options.size))
+
+
+def _examples(options: argparse.Namespace) -> int:
+    from adaseg_fast.engine.models import load_segmenter
+    from adaseg_fast.engine.pictures import examples
+
+    picture = examples(
+        open_frames(options, options.split),
+        options.frames,
+        load_segmenter(options.uniform, options.network),
+        load_segmenter(options.adaptive, options.network),
+        crop=options.crop,
+        quiet=options.quiet,
+    )
+    return _write(options.output, picture)
+
+
+def _write(path: Path, picture: bytes) -> int:
+    from adaseg_fast.data.image_io import write_atomically
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, picture)
+    print(path)
+    return 0

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``predict`` and ``shrink``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from adaseg_fast.cli.arguments import command, trust_argument
+
+
+def add_commands(commands: Any) -> None:
+    predict = command(
+        commands, "predict", _predict, "label pictures with a trained model", cuda=True
+    )
+    predict.add_argument("inputs", type=Path, nargs="+", help="pictures, or folders of them")
+    predict.add_argument("--model", type=Path, required=True, help="model.safetensors")
+    trust_argument(predict)
+    predict.add_argument("--output", type=Path, required=True, help="folder to write to")
+    predict.add_argument("--labels-only", action="store_true", help="no overlays")
+    predict.add_argument("--plot-sampling", action="store_true", help="draw sampling locations")
+    predict.add_argument(
+        "--keep-going", action="store_true", help="skip bad pictures, list them, exit with 1"
+    )
+
+    shrink = command(commands, "shrink", _shrink, "store a model's weights in half precision")
+    shrink.add_argument("model", type=Path, help="model.safetensors")
+    trust_argument(shrink)
+    shrink.add_argument("--output", type=Path, required=True, help="file to write")
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from adaseg_fast.engine.models import load_segmenter
+    from adaseg_fast.engine.predict import predict
+
+    model, config = load_segmenter(options.model, options.network)
+    failures = predict(
+        model.to(options.device),
+        config,
+        options.inputs,
+        options.output,
+        overlays=not options.labels_only,
+        plot_sampling=options.plot_sampling,
+        keep_going=options.keep_going,
+        quiet=options.quiet,
+    )
+    for failure in failures:
+        print(f"adaseg-fast: {failure.reason}", file=sys.stderr)
+    if failures:
+        print(f"adaseg-fast: {len(failures)} pictures failed", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _shrink(options: argparse.Namespace) -> int:
+    import torch
+
+    from adaseg_fast.engine.models import load_segmenter, save_model
+
+    model, config = load_segmenter(options.model, options.network)
+    save_model(options.output, model, config, dtype=torch.float16)
+    print(f"{options.output}: {options.output.stat().st_size / 2**20:.2f} MiB")
+    return 0

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The results of an experiment as tables, in the form of the paper's Tables 2 to 5, in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from adaseg_fast.engine.cost import STAGES
+from adaseg_fast.engine.experiment_results import Group, Record, Results
+
+Row = Sequence[str]
+
+
+def report(results: Results, title: str) -> str:
+    """All tables below one heading; IoU and shares in percent at the original resolution."""
+    about = results.about
+    crop = "central squares" if about["crop"] == "square" else "whole frames"
+    targets = ", ".join(results.groups[0].mean["targets"])
+    parts = [
+        f"# {title}",
+        f"{about['data']}, {' + '.join(about['split'])}, {about['frames']} frames, {crop}, in "
+        f"percent at the original resolution. Target classes: {targets}.",
+        "## Cost and quality",
+        _main(results.groups),
+        "## What adaptive sampling gains",
+        "Percentage points of mean IoU; mean (each seed).",
+        _gains(results.groups),
+        "## Cost by stage",
+        "Multiply-adds of an image in 10^6, milliseconds of a frame (median). The operations "
+        "(sampling and interpolation, evaluated plainly) are in no other table, as in the paper.",
+        _stages(results.groups),
+    ]
+    near = _boundaries(results.groups)
+    if near:
+        parts += ["## Boundaries and small objects", near]
+    parts += ["## Each class", "Mean over seeds; * target class.", _classes(results.groups)]
+    if results.ceilings:
+        parts += [
+            "## What sampling alone allows",
+            "The truth itself, sampled and interpolated back, without any network.",
+            _ceilings(results.ceilings),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown(head: Row, rows: Sequence[Row]) -> str:
+    """A table with its columns aligned."""
+    lines = [list(head), ["---"] * len(head), *map(list, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    cells = [[c.ljust(width) for c, width in zip(line, widths, strict=True)] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def _main(groups: Sequence[Group]) -> str:
+    head = (
+        "", "resolution", "multiply-adds, 10^9", "latency, ms", "mean IoU, all", "targets",
+    )  # fmt: skip
+    rows = [
+        (
+            group.name,
+            _size(group.size),
+            f"{sum(group.mean['multiply_adds'].values()) / 1e9:.3g}",
+            f"{group.mean['latency_ms']:.1f}",
+            _with_seeds(group, lambda found: found["mean_iou"]),
+            _with_seeds(group, lambda found: found["target_mean_iou"]),
+        )
+        for group in groups
+    ]
+    return markdown(head, rows)
+
+
+def _gains(groups: Sequence[Group]) -> str:
+    rows = []
+    for ours in (group for group in groups if group.name == "ours"):
+        for base in (g for g in groups if g.beside == ours.beside and g is not ours):
+            cells = [
+                _points([
+                    _less(ours.seeds[seed][key], base.seeds[seed][key]) for seed in ours.seeds
+                ])
+                for key in ("mean_iou", "target_mean_iou")
+            ]  # fmt: skip
+            rows.append((_size(ours.size), f"{base.name}, {_size(base.size)}", *cells))
+    return markdown(("ours at", "against", "all", "targets"), rows)
+
+
+def _stages(groups: Sequence[Group]) -> str:
+    networks = ("auxiliary", "base")
+    units = [f"{name}, 10^6" for name in (*networks, "operations")]
+    units += [f"{stage}, ms" for stage in STAGES]
+    rows = [
+        (
+            group.name,
+            _size(group.size),
+            *(_millions(group.mean["multiply_adds"].get(name, 0)) for name in networks),
+            _millions(group.mean["operation_multiply_adds"]),
+            *(f"{group.mean['median_ms'][stage]:.2f}" for stage in STAGES),
+        )
+        for group in groups
+    ]
+    return markdown(("", "resolution", *units), rows)
+
+
+def _boundaries(groups: Sequence[Group]) -> str:
+    """Trimap accuracy, boundary F and recall by size, as far as they were measured."""
+    columns: list[tuple[str, Callable[[Record], Any]]] = []
+    first = groups[0].mean
+    if "trimap" in first:
+        columns += [
+            ("within 1 px", lambda found: found["trimap"]["accuracy"][0]),
+            ("within 4 px", lambda found: found["trimap"]["accuracy"][3]),
+            ("within 16 px", lambda found: found["trimap"]["accuracy"][15]),
+        ]
+    if "boundary" in first:
+        columns += [
+            ("boundary F", lambda found: found["boundary"]["mean_f"]),
+            ("F, targets", lambda found: found["boundary"]["target_mean_f"]),
+        ]
+    if "objects" in first:
+        columns += [
+            ("recall, smallest quarter", lambda found: found["objects"]["all"]["recall"][0]),
+            ("largest quarter", lambda found: found["objects"]["all"]["recall"][-1]),
+        ]
+    if not columns:
+        return ""
+    rows = [
+        (group.name, _size(group.size), *(_with_seeds(group, value) for _, value in columns))
+        for group in groups
+    ]
+    return markdown(("", "resolution", *(name for name, _ in columns)), rows)
+
+
+def _classes(groups: Sequence[Group]) -> str:
+    first = groups[0].mean
+    head = ("", *(f"{group.name}, {_size(group.size)}" for group in groups))
+    rows = [
+        (
+            f"{name}{' *' if name in first['targets'] else ''}",
+            *(_percent(group.mean["iou"][name]) for group in groups),
+        )
+        for name in first["iou"]
+    ]
+    return markdown(head, rows)
+
+
+def _ceilings(ceilings: Sequence[Record]) -> str:
+    rows = [
+        (each["name"].removeprefix("ceiling, "), _percent(each["mean_iou"]),
+         _percent(each["target_mean_iou"]))
+        for each in ceilings
+    ]  # fmt: skip
+    return markdown(("sampling", "all", "targets"), rows)
+
+
+def _with_seeds(group: Group, value: Callable[[Record], Any]) -> str:
+    """The mean and, where there are several, each seed's."""
+    mean = _percent(value(group.mean))
+    if len(group.seeds) == 1:
+        return mean
+    return f"{mean} ({', '.join(_percent(value(found)) for found in group.seeds.values())})"
+
+
+def _points(differences: Sequence[float | None]) -> str:
+    known = [value for value in differences if value is not None]
+    if not known:
+        return "-"
+    mean = f"{100 * sum(known) / len(known):+.1f}"
+    if len(differences) == 1:
+        return mean
+    each = ("-" if value is None else f"{100 * value:+.1f}" for value in differences)
+    return f"{mean} ({', '.join(each)})"
+
+
+def _less(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one - other
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f}"
+
+
+def _millions(count: float) -> str:
+    return f"{count / 1e6:.1f}" if count else "-"
+
+
+def _size(size: Sequence[int]) -> str:
+    return f"{size[0]}x{size[1]}"

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the harness fails, counts, and runs a kernel on several numbers of threads.
+// Included by fuzz.cpp and what it is made of.
+#pragma once
+
+#include <cstdio>
+#include <cstdlib>
+#include <initializer_list>
+#include <stdexcept>
+
+#include "fuzz_input.h"
+
+// Aborts, so that a fuzzer keeps the input.
+#define FUZZ_CHECK(holds)                                                                          \
+    do {                                                                                           \
+        if (!(holds)) {                                                                            \
+            std::fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #holds);        \
+            std::abort();                                                                          \
+        }                                                                                          \
+    } while (false)
+
+#define FUZZ_CLOSE(got, wanted, tolerance)                                                         \
+    do {                                                                                           \
+        const double got_ = static_cast<double>(got), wanted_ = static_cast<double>(wanted);       \
+        if (!(std::abs(got_ - wanted_) <= (tolerance)))                                            \
+            std::fprintf(stderr, "got %.17g, wanted %.17g within %g\n", got_, wanted_,             \
+                         static_cast<double>(tolerance));                                          \
+        FUZZ_CHECK(std::abs(got_ - wanted_) <= (tolerance));                                       \
+    } while (false)
+
+namespace fuzz {
+
+struct Counts {
+    int64_t inputs = 0;
+    int64_t grids = 0; // whose owners were compared with exact ones
+    int64_t covering = 0, folded = 0;
+    int64_t pixels = 0;
+    int64_t near_ties = 0;
+    int64_t refused = 0; // inputs whose phi held NaN or infinity
+
+    void add(const Counts &other) {
+        inputs += other.inputs;
+        grids += other.grids;
+        covering += other.covering;
+        folded += other.folded;
+        pixels += other.pixels;
+        near_ties += other.near_ties;
+        refused += other.refused;
+    }
+};
+
+// The numbers of threads that each kernel is called with; all have to give the same bits.
+inline std::vector<int> &thread_counts() {
+    static std::vector<int> counts{1, 2, 4};
+    return counts;
+}
+
+// Runs call(threads) for each count. Where phi is not finite every call has to refuse it. Returns
+// whether the outputs hold a result.
+template <class F>
+bool same_on_threads(bool finite, std::initializer_list<Array *> outputs, F &&call) {
+    std::vector<std::vector<uint8_t>> first;
+    for (const int threads : thread_counts()) {
+        for (Array *out : outputs)
+            std::memset(out->memory.get(), 0xA5, out->bytes);
+        bool refused = false;
+        try {
+            call(threads);
+        } catch (const std::invalid_argument &) {
+            refused = true;
+        }
+        FUZZ_CHECK(refused == !finite);
+        size_t k = 0;
+        for (Array *out : outputs) {
+            const uint8_t *bytes = out->memory.get();
+            if (threads == thread_counts().front())
+                first.emplace_back(bytes, bytes + out->bytes);
+            else if (finite)
+                FUZZ_CHECK(std::equal(first[k].begin(), first[k].end(), bytes));
+            ++k;
+        }
+    }
+    return finite;
+}
+
+// Of a result that was rounded to a type, as a part of its magnitude; with room for a few
+// roundings.
+inline double rounding(DType type) {
+    switch (type) {
+    case DType::f64:
+        return 1e-12;
+    case DType::f32:
+        return 1e-6;
+    case DType::f16:
+        return 1e-3;
+    default:
+        return 8e-3;
+    }
+}
+
+// The spacing of a type's numbers near zero.
+inline double smallest(DType type) { return type == DType::f16 ? 6e-8 : 1e-38; }
+
+} // namespace fuzz
