@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Labels at every pixel straight from the scores at the grid's vertices.
+"""Labels at every pixel from the places where they change.
 
-A class that is best at all three corners of a triangle is best everywhere in it, and two such
-triangles side by side share two vertices, hence the class. So along an image row the label changes
-in the other, the mixed triangles only: these are painted, and between two of them the row is filled
-with the class on their common side, at a cost that does not depend on how many triangles there are
-in between. That needs every pixel of the row to have exactly one triangle; rows that a turned-over
-triangle touches, and images that the grid does not cover, are painted triangle by triangle.
+A class that wins at all three corners of a triangle wins everywhere in it: only the other, mixed
+triangles are looked at. Every edge is given a label on each row it crosses, the same seen from both
+of its triangles, and a triangle adds the changes from the label of its left edge to that of its
+right one. That needs every pixel to have exactly one triangle.
 """
 
 from __future__ import annotations
@@ -16,7 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adaseg_fast.backends._numba_candidates import (
+    Parting,
+    first_right,
+    list_unbeaten,
+    make_room,
+    part,
+    set_leads,
+    set_planes,
+    start_lines,
+)
+from adaseg_fast.backends._numba_changes import add, moved, write_rows
 from adaseg_fast.backends._numba_compile import SOURCES, inlined, kernel
+from adaseg_fast.backends._numba_lanes import LANES, write_winners
 from adaseg_fast.backends._numba_lattice import (
     Grid,
     Lattice,
@@ -26,209 +36,213 @@ from adaseg_fast.backends._numba_lattice import (
     first_row,
     point,
 )
-from adaseg_fast.backends._numba_paint import choose, make_room, paint_triangle
-from adaseg_fast.backends._numba_scan import cross, fill, scan, sorted_by_row
+from adaseg_fast.backends._numba_scan import cross_all, sorted_by_row
+from adaseg_fast.backends._numba_vertices import Scores, make_slots, place_of
 
-
-@kernel
-def best_classes(scores: NDArray[Any], sources: int = SOURCES) -> NDArray[np.int32]:
-    """Class with the highest of each vertex's scores (V, C), the lowest class on a tie."""
-    vertices, classes = scores.shape
-    best = np.empty(vertices, np.int32)
-    for v in range(vertices):
-        winner, most = 0, scores[v, 0]
-        for c in range(1, classes):
-            if scores[v, c] > most:
-                winner, most = c, scores[v, c]
-        best[v] = winner
-    return best
+CLEAR = 1e-5  # a line so far from a pixel, in pixels, is on the right side of it despite rounding
 
 
 @inlined
-def _right_edge(p: Point, q: Point, s: Point) -> tuple[Point, Point]:
-    """The edge on a mixed triangle's right that joins vertices of one class: upper and lower end.
+def _first_lower(row: int, end: int, ahead: float, behind: float, lattice: Lattice) -> int:
+    """First image row on which an edge has its lower end's label, not its upper end's one.
 
-    There is one at most; if there is none, another edge. Points are row, column and class.
+    They part where their scores cross. ``row`` and ``end`` are the ends' lattice rows; the upper
+    end's class is ``ahead`` at the upper end and ``behind`` at the lower one.
     """
-    top, mid, low = sorted_by_row(p, q, s)
-    if area2(top, mid, low) <= 0:
-        return top, low
-    return (top, mid) if top[2] == mid[2] else (mid, low)
+    share = ahead / (ahead + behind)
+    if not (share >= 0.0 and share <= 1.0):  # scores may be infinite
+        share = 0.5
+    return first_row(row + int(np.ceil(share * float(end - row))), lattice)
 
 
 @inlined
-def _add_edge(
-    upper: Point,
-    lower: Point,
-    lattice: Lattice,
-    begin: int,
-    end: int,
-    edges: NDArray[np.int64],
+def _add_line(
+    changes: NDArray[np.int64],
     count: int,
-) -> int:
-    """Add to a list of ``count`` an edge between vertices of one class, if any row crosses it."""
-    first = max(begin, first_row(upper[0], lattice))
-    last = min(end, first_row(lower[0], lattice))
-    edges[count, 0], edges[count, 1] = first, last
-    edges[count, 2], edges[count, 3] = upper[0], upper[1]
-    edges[count, 4], edges[count, 5] = lower[0], lower[1]
-    edges[count, 6] = upper[2]
-    return count + (first < last and upper[2] == lower[2])
-
-
-@inlined
-def _list_edges(
-    points: NDArray[np.int64],
-    main: NDArray[np.bool_],
-    upright: NDArray[np.bool_],
-    touched: NDArray[np.int64],
+    corners: tuple[Point, Point, Point],
     lattice: Lattice,
-    best: NDArray[np.int32],
-    begin: int,
-    end: int,
-    plain: NDArray[np.bool_],
-    edges: NDArray[np.int64],
+    long_side: int,
+    parting: Parting,
+    value: int,
+    turns: NDArray[np.int64],
+    first: int,
+    last: int,
+    shares: NDArray[np.int32],
 ) -> int:
-    """List the edges to the right of which the class follows that both their ends have.
+    """Of a triangle of two classes: on each row one change, where their line crosses it.
 
-    They are those on the right of mixed triangles, and those of the left border. Per edge: first
-    image row and the one after the last, row and column of the upper end and of the lower end, the
-    class. Sets ``plain`` for the rows that turned-over or flat triangles touch.
+    The line ends on the edges on which the class changes; the third one has no turn, or row 0.
     """
-    rows, cols = main.shape
-    count = 0
-    for i in range(rows):
-        if touched[i, 1] <= begin or touched[i, 0] >= end:
-            continue
-        a, d = i * (cols + 1), (i + 1) * (cols + 1)
-        upper, lower = min(points[a, 0], points[d, 0]), max(points[a, 0], points[d, 0])
-        count = _add_edge(
-            (upper, 0, best[a]), (lower, 0, best[d]), lattice, begin, end, edges, count
-        )
-        for j in range(cols):
-            v = a + j
-            same = best[v] == best[v + 1] == best[v + cols + 1] == best[v + cols + 2]
-            if same and upright[i, j]:
-                continue
-            for second in range(2):
-                x, y, z = corners(main, i, j, second)
-                p = (points[x, 0], points[x, 1], best[x])
-                q = (points[y, 0], points[y, 1], best[y])
-                s = (points[z, 0], points[z, 1], best[z])
-                area, uniform = area2(p, q, s), p[2] == q[2] == s[2]
-                if area < 0 or (area == 0 and not uniform):
-                    first = max(begin, first_row(min(p[0], q[0], s[0]), lattice))
-                    last = min(end, first_row(max(p[0], q[0], s[0]), lattice))
-                    for row in range(first, last):
-                        plain[row - begin] = True
-                elif not uniform:
-                    upper_end, lower_end = _right_edge(p, q, s)
-                    count = _add_edge(upper_end, lower_end, lattice, begin, end, edges, count)
+    top, mid, low = corners
+    origin = float(top[0]) / float(1 << lattice.bits)
+    to = max(turns[0], turns[1], turns[2])
+    since = turns[0] + turns[1] + turns[2] - to
+    for row in range(max(first, since), min(last, to)):
+        down = float(row) - origin
+        line = parting.col + down * parting.by_row
+        col = int(line)
+        if CLEAR < line - float(col) < 1.0 - CLEAR:
+            col += 1
+        else:  # the change must not leave the triangle, or neighbours' would be out of order
+            cross_all(top, mid, low, lattice, row, row + 1, long_side, shares)
+            col = first_right(parting, down, int(shares[0, 0]), int(shares[0, 1]))
+        count = add(changes, count, row, col, value)
     return count
 
 
 @inlined
-def _fill_row(
-    out: NDArray[Any], row: int, words: NDArray[np.uint64], marks: NDArray[np.uint8], of: int
-) -> None:
-    """From each mark to the next one, the label that stands at the first of them."""
-    width = out.shape[1]
-    first = width
-    for word in range(words.shape[1]):
-        if words[of, word] == 0:
-            continue
-        for col in range(8 * word, 8 * word + 8):
-            if marks[of, col]:
-                if first < col:
-                    fill(out, row, first, col, out[row, first])
-                first = col
-    if first < width:
-        fill(out, row, first, width, out[row, first])
+def _add_rows(
+    changes: NDArray[np.int64],
+    count: int,
+    corners: tuple[Point, Point, Point],
+    lattice: Lattice,
+    number: NDArray[np.int32],
+    planes: NDArray[np.float64],
+    lines: NDArray[Any],
+    classes: int,
+    parting: Parting,
+    best: tuple[int, int, int],
+    turns: NDArray[np.int64],
+    long_side: int,
+    first: int,
+    last: int,
+    shares: NDArray[np.int32],
+    winner: NDArray[np.int32],
+) -> int:
+    """What leads on each row from the label of the left edge to that of the right one.
+
+    ``turns`` are those of the long edge, the upper and the lower one.
+    """
+    top, mid, low = corners
+    pixel, kind = 1.0 / float(1 << lattice.bits), lines.dtype.type
+    middle = first_row(mid[0], lattice)
+    cross_all(top, mid, low, lattice, first, last, long_side, shares)
+    for row in range(first, last):
+        on_long = best[0] if row < turns[0] else best[2]
+        on_short = best[0] if row < turns[1] else best[1]
+        if row >= middle:
+            on_short = best[1] if row < turns[2] else best[2]
+        label, after = (on_short, on_long) if long_side == 1 else (on_long, on_short)
+        left, right = int(shares[row - first, 0]), int(shares[row - first, 1])
+        down = float(row) - float(top[0]) * pixel
+        if left < right and classes == 2:
+            cut = first_right(parting, down, left, right)
+            for of in range(2):
+                begin, end = (cut, right) if of else (left, cut)
+                next_label = number[1 - parting.left if of else parting.left]
+                if begin < end and next_label != label:
+                    count = add(changes, count, row, begin, next_label - label)
+                    label = next_label
+        elif left < right:
+            start_lines(planes, lines, classes, down, float(left) - float(top[1]) * pixel)
+            for begin in range(left, right, LANES):
+                at = kind(np.int32(begin - left))
+                write_winners(lines, number, classes, at, winner)
+                for k in range(min(LANES, right - begin)):
+                    if winner[k] != label:
+                        count = add(changes, count, row, begin + k, winner[k] - label)
+                        label = winner[k]
+        if label != after:
+            count = add(changes, count, row, right, after - label)
+    return count
 
 
 @kernel
-def fill_uniform(
-    grid: Grid,
-    best: NDArray[np.int32],
-    begin: int,
-    end: int,
-    out: NDArray[Any],
-    sources: int = SOURCES,
-) -> NDArray[np.bool_]:
-    """Label what no mixed triangle owns on the image rows [begin, end) of ``out`` (H, W).
-
-    Pixels of mixed triangles are overwritten with anything. Returns, for each row, whether it is
-    to be painted triangle by triangle instead.
-    """
-    plain = np.zeros(end - begin, np.bool_)
-    if not grid.covers:
-        out[begin:end] = -1  # 255 where labels are bytes
-        plain[:] = True
-        return plain
-    points, main, lattice, width = grid.points, grid.main, grid.lattice, grid.lattice.width
-    edges = np.empty((main.shape[0] * (2 * main.shape[1] + 1) + 1, 7), np.int64)
-    count = _list_edges(
-        points, main, grid.upright, grid.touched, lattice, best, begin, end, plain, edges
-    )
-    words = np.zeros((end - begin, (width + 7) // 8), np.uint64)
-    marks = words.view(np.uint8)
-    shares = np.empty((end - begin, 2), np.int32)
-    for k in range(count):
-        first, last, label = edges[k, 0], edges[k, 1], edges[k, 6]
-        upper, lower = (edges[k, 2], edges[k, 3]), (edges[k, 4], edges[k, 5])
-        cross(upper, lower, lattice, first, shares, 0, last - first, 0)
-        for row in range(first, last):
-            col = shares[row - first, 0]
-            if col < width:
-                # Which of two edges that meet in a pixel is further right is not known here.
-                if marks[row - begin, col] and out[row, col] != label:
-                    plain[row - begin] = True
-                marks[row - begin, col] = 1
-                out[row, col] = label
-    for row in range(begin, end):
-        _fill_row(out, row, words, marks, row - begin)
-    return plain
-
-
-@kernel
-def paint_mixed(
-    grid: Grid,
-    scores: NDArray[Any],
-    best: NDArray[np.int32],
-    begin: int,
-    end: int,
-    plain: NDArray[np.bool_],
-    out: NDArray[Any],
-    sources: int = SOURCES,
+def label_changes(
+    grid: Grid, scores: Scores, begin: int, end: int, out: NDArray[Any], sources: int = SOURCES
 ) -> None:
-    """Label the mixed triangles' pixels on the image rows [begin, end) of ``out`` (H, W).
-
-    On ``plain`` rows all triangles are painted, so that the highest number wins a pixel.
-    """
-    points, main, touched = grid.points, grid.main, grid.touched
-    lattice, (rows, cols) = grid.lattice, main.shape
-    any_plain = plain.any()
-    number, corner, line, winner = make_room(scores, out)
-    shares = np.empty((end - begin, 2), np.int32)
+    """Label the image rows [begin, end) of ``out`` (H, W); every pixel has one triangle."""
+    points, main, touched, lattice = grid.points, grid.main, grid.touched, grid.lattice
+    elements, layout, best = scores.elements, scores.layout, scores.best
+    (rows, cols), bits = main.shape, lattice.bits
+    holds, values = make_slots(layout, elements.dtype)
+    number, planes, lines, leads = make_room(layout.classes, elements.dtype)
+    shares, winner = np.empty((end - begin, 2), np.int32), np.empty(LANES, np.int32)
+    at, turns = np.empty(3, np.int64), np.empty(3, np.int64)
+    changes = np.empty((0, 2), np.int64)
+    count = len(changes)
     for i in range(rows):
-        if touched[i, 1] <= begin or touched[i, 0] >= end:
+        reached = min(touched[i, 1], end) - max(touched[i, 0], begin)
+        if reached <= 0:
             continue
-        for j in range(cols):
-            for second in range(2):
-                a, b, c = corners(main, i, j, second)
-                uniform = best[a] == best[b] == best[c]
-                if uniform and not any_plain:
+        # A row has a change a pixel at most, and three more a triangle.
+        most = count + reached * (lattice.width + 6 * cols + 1)
+        if most > len(changes):
+            changes = moved(changes, count, len(changes) + most)
+        for cell in range(-1, 2 * cols):
+            # Number -1 is the left border, where regions begin; where it runs back, they end.
+            if cell < 0:
+                x, y, z = i * (cols + 1), (i + 1) * (cols + 1), (i + 1) * (cols + 1)
+            else:
+                x, y, z = corners(main, i, cell >> 1, cell & 1)
+                if best[x] == best[y] and best[x] == best[z]:
                     continue
-                p, q, s = point(points, a), point(points, b), point(points, c)
-                first, last = scan(p, q, s, lattice, begin, end, shares)
-                if not uniform and first < last:
-                    count = choose(scores, best, a, b, c, number, corner)
-                    bits = lattice.bits
-                    paint_triangle(
-                        p, q, s, bits, first, last, shares, count, number, corner, line, winner, out
-                    )
-                if uniform:
-                    for row in range(first, last):
-                        if plain[row - begin]:
-                            k = row - first
-                            fill(out, row, shares[k, 0], shares[k, 1], best[a])
+            p, q, s = (*point(points, x), x), (*point(points, y), y), (*point(points, z), z)
+            top, mid, low, turned = sorted_by_row(p, q, s)
+            first = max(begin, first_row(top[0], lattice))
+            last = min(end, first_row(low[0], lattice))
+            if first >= last:
+                continue
+            triangle, bests = (top, mid, low), (best[top[2]], best[mid[2]], best[low[2]])
+            for k in range(3):
+                at[k] = place_of(elements, layout, holds, values, triangle[k][2])
+            for k in range(3):
+                u, v = 1 if k == 2 else 0, 1 if k == 1 else 2
+                above, below = bests[u], bests[v]
+                turns[k] = 0
+                if above != below:
+                    ahead = float(values[at[u] + above]) - float(values[at[u] + below])
+                    behind = float(values[at[v] + below]) - float(values[at[v] + above])
+                    turns[k] = _first_lower(triangle[u][0], triangle[v][0], ahead, behind, lattice)
+            if cell < 0:
+                sign = 1 if top[2] == x else -1
+                for row in range(first, last):
+                    label = bests[0] if row < turns[0] else bests[2]
+                    count = add(changes, count, row, 0, sign * label)
+                continue
+            classes = 0
+            if area2(top, mid, low) != 0:
+                set_leads(values, at, bests, leads)
+                classes = list_unbeaten(values, at, layout.classes, leads, number)
+                if classes == 0:  # where scores are NaN or infinite
+                    number[0], classes = bests[0], 1
+                set_planes(values, at, number, classes, triangle, bits, planes, lines)
+            parting = part(planes, float(top[1]) / float(1 << bits))
+            straight = classes == 2 and parting.steep
+            for k in range(3):  # no winner has been lost to rounding
+                straight = straight and (bests[k] == number[0] or bests[k] == number[1])
+            if straight:
+                value = number[1 - parting.left] - number[parting.left]
+                count = _add_line(
+                    changes,
+                    count,
+                    triangle,
+                    lattice,
+                    int(turned),
+                    parting,
+                    value,
+                    turns,
+                    first,
+                    last,
+                    shares,
+                )
+            else:
+                count = _add_rows(
+                    changes,
+                    count,
+                    triangle,
+                    lattice,
+                    number,
+                    planes,
+                    lines,
+                    classes,
+                    parting,
+                    bests,
+                    turns,
+                    int(turned),
+                    first,
+                    last,
+                    shares,
+                    winner,
+                )
+    write_rows(changes, count, begin, end, out)

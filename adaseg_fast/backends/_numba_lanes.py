@@ -118,6 +118,35 @@ def write_winners(
     return types.void(lines, numbers, types.int64, begin, winner), _build_winners
 
 
+def _build_unbeaten(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+    values, leads = (
+        context.make_array(signature.args[k])(context, builder, arguments[k]).data for k in (0, 4)
+    )
+    vector = _lanes_of(context, signature.args[0])
+    corners = [_load(builder, values, at, vector) for at in arguments[1:4]]
+    beaten = ir.VectorType(ir.IntType(1), LANES)([False] * LANES)
+    for lead in range(4):
+        below = ir.VectorType(ir.IntType(1), LANES)([True] * LANES)
+        for k, scores in enumerate(corners):
+            of_lead = builder.load(builder.gep(leads, [_INT64(3 * lead + k)]))
+            below = builder.and_(below, builder.fcmp_ordered("<", scores, _splat(builder, of_lead)))
+        beaten = builder.or_(beaten, below)
+    bits = builder.bitcast(builder.not_(beaten), ir.IntType(LANES))
+    return builder.zext(bits, _INT64)
+
+
+@spelled_out
+def find_unbeaten(
+    typing_context: Any, values: Any, at_p: Any, at_q: Any, at_s: Any, leads: Any
+) -> Any:
+    """Bit k: no lead is above the scores ``values[at + k]`` at all of the three places, k < LANES.
+
+    The four leads are ``leads[0:3]``, ``leads[3:6]`` and so on; arrays are flat and of one type.
+    """
+    places = types.int64
+    return types.int64(values, places, places, places, leads), _build_unbeaten
+
+
 def _build_product(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
     numbers, matrix, out = (
         context.make_array(signature.args[k])(context, builder, arguments[k]).data

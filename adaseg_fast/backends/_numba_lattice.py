@@ -34,7 +34,6 @@ class Grid(NamedTuple):
         lattice: that of the image.
         points: (h * w, 2) int64, the vertices on the lattice.
         main: (h - 1, w - 1) bool, whether a cell is split from its upper left corner.
-        upright: (h - 1, w - 1) bool, whether both triangles of a cell have a positive area.
         touched: (h - 1, 2) int64, image rows [begin, end) that a row of cells may reach.
         covers: eq. (3) holds: no pixel is left without a triangle.
         folded: some triangle is turned over: pixels may have several.
@@ -43,7 +42,6 @@ class Grid(NamedTuple):
     lattice: Lattice
     points: NDArray[np.int64]
     main: NDArray[np.bool_]
-    upright: NDArray[np.bool_]
     touched: NDArray[np.int64]
     covers: bool
     folded: bool
@@ -106,21 +104,22 @@ def _sum_is_not_negative(p: int, q: int, s: int, t: int) -> bool:
 
 
 @inlined
-def _takes_main(rule: int, a: Point, b: Point, c: Point, d: Point) -> bool:
+def _split(rule: int, a: Point, b: Point, c: Point, d: Point) -> tuple[bool, bool]:
     """Whether the cell a, b, c, d (clockwise from its upper left) is split along a-c.
 
-    Rules: 0 Delaunay, 1 main, 2 anti. Delaunay takes the only diagonal that turns no triangle over
-    where just one does not, else the one whose opposite angles add up to 180 degrees at most.
+    And whether a triangle is turned over then. Rules: 0 Delaunay, 1 main, 2 anti. Delaunay takes
+    the only diagonal that turns no triangle over where just one does not, else the one whose
+    opposite angles add up to 180 degrees at most.
     """
-    if rule != 0:
-        return rule == 1
     abc, acd = area2(a, b, c), area2(a, c, d)
     main_fits = abc >= 0 and acd >= 0
     anti_fits = area2(a, b, d) >= 0 and area2(b, c, d) >= 0
+    if rule != 0:
+        return rule == 1, not (main_fits if rule == 1 else anti_fits)
     if not (main_fits and anti_fits):
-        return main_fits or not anti_fits
+        return main_fits or not anti_fits, not (main_fits or anti_fits)
     # sin(B + D) >= 0, each sine an area and each cosine a dot product of the same lengths.
-    return _sum_is_not_negative(abc, _dot(d, a, c), acd, _dot(b, a, c))
+    return _sum_is_not_negative(abc, _dot(d, a, c), acd, _dot(b, a, c)), False
 
 
 @inlined
@@ -173,7 +172,6 @@ def make_grid(
             points[i * w + j, 0] = _snap(phi[0, i, j], bottom)
             points[i * w + j, 1] = _snap(phi[1, i, j], right)
     main = np.empty((h - 1, w - 1), np.bool_)
-    upright = np.empty((h - 1, w - 1), np.bool_)
     touched = np.empty((h - 1, 2), np.int64)
     folded = False
     for i in range(h - 1):
@@ -185,13 +183,10 @@ def make_grid(
         for j in range(w - 1):
             a, b = point(points, upper + j), point(points, upper + j + 1)
             c, d = point(points, lower + j + 1), point(points, lower + j)
-            main[i, j] = _takes_main(rule, a, b, c, d)
-            first = area2(a, b, c) if main[i, j] else area2(a, b, d)
-            second = area2(a, c, d) if main[i, j] else area2(b, c, d)
-            upright[i, j] = first > 0 and second > 0
-            folded |= first < 0 or second < 0
+            main[i, j], turned_over = _split(rule, a, b, c, d)
+            folded |= turned_over
     covers = _holds_covering(points, h, w, bottom, right)
-    return Grid(lattice, points, main, upright, touched, covers, folded)
+    return Grid(lattice, points, main, touched, covers, folded)
 
 
 @kernel

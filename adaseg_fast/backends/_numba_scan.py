@@ -28,23 +28,33 @@ class Edge(NamedTuple):
 
 
 @inlined
+def _divide_down(dividend: int, divisor: int) -> tuple[int, int]:
+    """Quotient and remainder, for a positive divisor and a quotient below 2^32 in magnitude.
+
+    The estimate is off by one at most, and cheaper than a division of 64-bit integers.
+    """
+    quotient = int(float(dividend) / float(divisor))
+    remainder = dividend - quotient * divisor
+    if remainder < 0:
+        return quotient - 1, remainder + divisor
+    if remainder >= divisor:
+        return quotient + 1, remainder - divisor
+    return quotient, remainder
+
+
+@inlined
 def _edge(upper: Point, lower: Point, row: int, bits: int) -> Edge:
     """Starts at ``row``, which has to be one that the edge crosses; upper[0] < lower[0]."""
     rows, cols = lower[0] - upper[0], lower[1] - upper[1]
     denominator = rows << bits
     numerator = upper[1] * rows + ((row << bits) - upper[0]) * cols + denominator - 1
-    column, step = numerator // denominator, cols // rows
-    return Edge(
-        column,
-        numerator - column * denominator,
-        denominator,
-        step,
-        (cols - step * rows) << bits,
-    )
+    column, remainder = _divide_down(numerator, denominator)
+    step, rest = _divide_down(cols, rows)
+    return Edge(column, remainder, denominator, step, rest << bits)
 
 
 @inlined
-def cross(
+def _cross(
     upper: Point,
     lower: Point,
     lattice: Lattice,
@@ -69,14 +79,40 @@ def cross(
 
 
 @inlined
-def sorted_by_row(p: Point, q: Point, s: Point) -> tuple[Point, Point, Point]:
+def sorted_by_row(p: Point, q: Point, s: Point) -> tuple[Point, Point, Point, bool]:
+    """Top, middle and low corner, and whether that order turns the other way."""
+    turned = False
     if p[0] > q[0]:
-        p, q = q, p
+        p, q, turned = q, p, not turned
     if q[0] > s[0]:
-        q, s = s, q
+        q, s, turned = s, q, not turned
     if p[0] > q[0]:
-        p, q = q, p
-    return p, q, s
+        p, q, turned = q, p, not turned
+    return p, q, s, turned
+
+
+@inlined
+def cross_all(
+    top: Point,
+    mid: Point,
+    low: Point,
+    lattice: Lattice,
+    first: int,
+    last: int,
+    long_side: int,
+    shares: NDArray[np.int32],
+) -> None:
+    """Both edges' first columns on the image rows [first, last), which a triangle crosses.
+
+    Those of the edge from top to low go to shares[:, long_side].
+    """
+    middle = min(max(first_row(mid[0], lattice), first), last)
+    for edge in range(3):  # one place of the code, for it is compiled as often as it is written
+        upper, lower = mid if edge == 2 else top, mid if edge == 1 else low
+        begin, end = middle if edge == 2 else first, middle if edge == 1 else last
+        if begin < end:
+            side = long_side if edge == 0 else 1 - long_side
+            _cross(upper, lower, lattice, begin, shares, begin - first, end - first, side)
 
 
 @inlined
@@ -88,18 +124,12 @@ def scan(
     Returns the first and, not included, the last of its rows. On the k-th of them it owns the
     columns shares[k, 0] up to, not including, shares[k, 1]; there may be none.
     """
-    top, mid, low = sorted_by_row(p, q, s)
+    top, mid, low, _ = sorted_by_row(p, q, s)
     first = max(begin, first_row(top[0], lattice))
     last = min(end, first_row(low[0], lattice))
     if first >= last:
         return first, first
-    middle = min(max(first_row(mid[0], lattice), first), last)
-    long_side, short_side = (0, 1) if area2(top, mid, low) > 0 else (1, 0)
-    cross(top, low, lattice, first, shares, 0, last - first, long_side)
-    if first < middle:
-        cross(top, mid, lattice, first, shares, 0, middle - first, short_side)
-    if middle < last:
-        cross(mid, low, lattice, middle, shares, middle - first, last - first, short_side)
+    cross_all(top, mid, low, lattice, first, last, int(area2(top, mid, low) <= 0), shares)
     return first, last
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from adaseg_fast.backends._numba_argmax import best_classes, fill_uniform, paint_mixed
+from adaseg_fast.backends._numba_argmax import label_changes
 from adaseg_fast.backends._numba_arrays import (
     Array,
     bit_patterns,
@@ -31,14 +31,17 @@ from adaseg_fast.backends._numba_boundaries import LabelMap, Rule, find_nearest,
 from adaseg_fast.backends._numba_half import write_half
 from adaseg_fast.backends._numba_interpolate import interpolate_band
 from adaseg_fast.backends._numba_lattice import Grid, list_triangles, make_grid
+from adaseg_fast.backends._numba_paint import paint_labels
 from adaseg_fast.backends._numba_rasterize import paint_faces, weigh
-from adaseg_fast.backends._numba_sample import gather, pixel_offsets, scatter
+from adaseg_fast.backends._numba_sample import gather, look_up, pixel_offsets, scatter
 from adaseg_fast.backends._numba_solve import factors_of, solve_planes
 from adaseg_fast.backends._numba_threads import run
+from adaseg_fast.backends._numba_vertices import Layout, Scores, best_classes
 
 SMALL = 1 << 16  # elements of output below which threads cost more than they save
 WORKSPACE = 1 << 21  # bytes that the lists of a band of image rows may take
 BYTES_A_RUN = 48
+BYTES = np.arange(256, dtype=np.uint8)
 LEAST_ROWS = 32  # of a band: triangles on a seam are scanned on both sides of it
 
 __all__ = [
@@ -76,6 +79,15 @@ def _by_vertex(scores: Array, dtype: Any) -> Array:
     """(N, C, h, w) -> (N, h * w, C)."""
     items, channels, h, w = scores.shape
     return contiguous(scores.reshape(items, channels, h * w).swapaxes(1, 2), dtype)
+
+
+def _ranked(scores: Array) -> tuple[Scores, bool]:
+    """One item's scores (C, h, w), and whether most cells have one best class at all vertices."""
+    elements, first, strides = memory_of(scores.astype(compute_type(scores.dtype), copy=False))
+    best, calm = best_classes(elements, first, strides, scores.shape)
+    plane, down, right = strides
+    layout = Layout(first, plane, down, right, len(scores), scores.shape[2])
+    return Scores(elements, layout, best), calm
 
 
 def triangles(phi: Array, out: Array, height: int, width: int, diagonal: int, threads: int) -> None:
@@ -118,13 +130,14 @@ def interpolate(scores: Array, phi: Array, out: Array, diagonal: int, threads: i
 def interpolate_argmax(scores: Array, phi: Array, out: Array, diagonal: int, threads: int) -> None:
     _, height, width = out.shape
     grids = _grids(phi, height, width, diagonal)
-    vertices = _by_vertex(scores, compute_type(scores.dtype))
-    best = [best_classes(item) for item in vertices]
+    ranked = [_ranked(item) for item in scores]
 
     def fill(piece: tuple[int, int, int]) -> None:
         n, begin, end = piece
-        plain = fill_uniform(grids[n], best[n], begin, end, out[n])
-        paint_mixed(grids[n], vertices[n], best[n], begin, end, plain, out[n])
+        vertices, calm = ranked[n]
+        simple = calm and grids[n].covers and not grids[n].folded
+        label = label_changes if simple else paint_labels
+        label(grids[n], vertices, begin, end, out[n])
 
     threads = _useful(threads, out.size)
     run(fill, _bands(len(phi), height, width, threads), threads)
@@ -189,16 +202,24 @@ def sample(
     elements, first, strides = memory_of(bit_patterns(image))
     shift, scale = (np.array(x, out.dtype)[:, None] for x in (mean, std))
 
+    def normalized(pixels: Array) -> Array:
+        with np.errstate(over="ignore", invalid="ignore"):
+            result: Array = (pixels.view(image.dtype).astype(out.dtype) - shift) / scale
+        return result
+
+    tables = protected(normalized(BYTES)) if std and image.itemsize == 1 else None
+
     def fill(n: int) -> None:
         to = out[n].reshape(len(out[n]), -1)
-        pixels = bit_patterns(to) if not std else np.empty(to.shape, elements.dtype)
-        offsets = pixel_offsets(points[n], *image.shape[2:], *strides[2:])
-        gather(elements, first + n * strides[0], strides[1], offsets, pixels)
-        if std:
-            with np.errstate(over="ignore", invalid="ignore"):
-                to[...] = pixels.view(image.dtype)
-                to -= shift
-                to /= scale
+        place = elements, first + n * strides[0], strides[1:], image.shape[2:], points[n]
+        if not std:
+            gather(*place, bit_patterns(to))
+        elif tables is not None:
+            look_up(*place, tables, to)
+        else:
+            pixels = np.empty(to.shape, elements.dtype)
+            gather(*place, pixels)
+            to[...] = normalized(pixels)
 
     run(fill, range(len(out)), _useful(threads, out.size))
 
@@ -210,7 +231,7 @@ def sample_backward(
     points = _points(phi)
     items, channels, height, width = grad_image.shape
     kind = compute_type(grad_image.dtype)
-    offsets = [pixel_offsets(item, height, width, width, 1) for item in points]
+    offsets = [pixel_offsets(item, (height, width), (width, 1)) for item in points]
 
     def fill(piece: tuple[int, int]) -> None:
         values = grad[piece].astype(kind).reshape(-1)

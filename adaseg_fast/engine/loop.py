@@ -206,7 +206,7 @@ def _load(path: Path, parts: _Parts, settings: dict[str, Any]) -> _Place:
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no checkpoint to resume from")
     try:
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
         kept, place = state["settings"], state["place"]
     except Exception as error:
         raise CheckpointError(f"{path}: not a whole checkpoint ({error})") from error
