@@ -73,7 +73,8 @@ def _refuse_tangents(name: str, tensors: Sequence[Any]) -> None:
     """Forward-mode differentiation would lose them without a word."""
     if forward_ad._current_level < 0:  # which costs less than to look at each tensor
         return
-    if any(forward_ad.unpack_dual(tensor).tangent is not None for tensor in tensors):
+    duals = map(forward_ad.unpack_dual, tensors)
+    if any(dual.tangent is not None for dual in duals):
         raise RuntimeError(
             f"adaseg::{name} cannot be differentiated in forward mode; use reverse mode"
         )
