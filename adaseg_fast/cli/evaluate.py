@@ -19,7 +19,12 @@ from adaseg_fast.cli.arguments import (
 
 def add_commands(commands: Any) -> None:
     evaluate = command(
-        commands, "evaluate", _evaluate, "measure models at the original resolution", cuda=True
+        commands,
+        "evaluate",
+        _evaluate,
+        "measure models at the original resolution",
+        seed=False,
+        cuda=True,
     )
     data_arguments(evaluate, None)
     evaluate.add_argument(
@@ -58,7 +63,9 @@ def add_commands(commands: Any) -> None:
     )
     evaluate.add_argument("--output", type=Path, required=True, help="folder to write to")
 
-    plot = command(commands, "plot", _plot, "draw the figures of one or several evaluations")
+    plot = command(
+        commands, "plot", _plot, "draw the figures of one or several evaluations", seed=False
+    )
     plot.add_argument("evaluations", type=Path, nargs="+", help="evaluation.json of 'evaluate'")
     plot.add_argument("--output", type=Path, required=True, help="folder to write to")
 

@@ -13,7 +13,12 @@ from adaseg_fast.cli.arguments import command, trust_argument
 
 def add_commands(commands: Any) -> None:
     predict = command(
-        commands, "predict", _predict, "label pictures with a trained model", cuda=True
+        commands,
+        "predict",
+        _predict,
+        "label pictures with a trained model",
+        seed=False,
+        cuda=True,
     )
     predict.add_argument("inputs", type=Path, nargs="+", help="pictures, or folders of them")
     predict.add_argument("--model", type=Path, required=True, help="model.safetensors")
@@ -25,7 +30,9 @@ def add_commands(commands: Any) -> None:
         "--keep-going", action="store_true", help="skip bad pictures, list them, exit with 1"
     )
 
-    shrink = command(commands, "shrink", _shrink, "store a model's weights in half precision")
+    shrink = command(
+        commands, "shrink", _shrink, "store a model's weights in half precision", seed=False
+    )
     shrink.add_argument("model", type=Path, help="model.safetensors")
     trust_argument(shrink)
     shrink.add_argument("--output", type=Path, required=True, help="file to write")
