@@ -241,7 +241,11 @@ def empty(*shape: int, dtype: Any = np.float64) -> Array:
         ),
         ("triangles", (PHI, empty(1, 11, 3, dtype="l"), 5, 6, 0, 1), "out has an unexpected shape"),
         ("triangles", (PHI, empty(1, 12, 3, dtype="i"), 5, 6, 0, 1), "out has an unexpected dtype"),
-        ("triangles", (PHI, empty(1, 12, 3, dtype="l"), 5, 0, 0, 1), "size has to be positive"),
+        (
+            "triangles",
+            (PHI, empty(1, 12, 3, dtype="l"), 5, 0, 0, 1),
+            r"size has to be from 1 x 1 to 2\^30",
+        ),
         ("triangles", (PHI, empty(1, 12, 3, dtype="l"), 5, 6, 3, 1), "diagonal is unknown"),
         ("triangles", (PHI[:, :1], empty(1, 12, 3), 5, 6, 0, 1), "phi has an unexpected shape"),
         ("rasterize", (PHI, empty(1, 5, 6), empty(1, 3, 5, 6), 0, 1), "faces has an unexpected"),

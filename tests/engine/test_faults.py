@@ -123,8 +123,9 @@ from adaseg_fast.engine.models import load_segmenter
 
 pictures, output, model = (Path(argument) for argument in sys.argv[1:])
 loaded = load_segmenter(model)
-begin = time.perf_counter()
-module.predict(*loaded, [pictures], output.with_name("whole"), quiet=True)
+for _ in range(2):  # the first call is slower than those to be killed
+    begin = time.perf_counter()
+    module.predict(*loaded, [pictures], output.with_name("whole"), quiet=True)
 count = len(list(output.with_name("whole").iterdir()))
 one_file = (time.perf_counter() - begin) / count
 honest = module.write_png
@@ -139,7 +140,7 @@ def work(pipe):
 
 kills, checked = 0, 0
 for _ in range(12):
-    told, was_killed = killed(work, random.randrange(count - 1), random.random() * one_file)
+    told, was_killed = killed(work, random.randrange(count // 2), random.random() * one_file)
     kills += was_killed
     written = list(output.glob("*.png"))
     assert len(written) >= told
