@@ -19,19 +19,7 @@ namespace {
 
 void py_sample(py::handle image_, py::handle phi_, py::handle out_, const std::vector<double> &mean,
                const std::vector<double> &std, int threads) {
-    const View image = view_of(image_), phi = sampling_tensor(phi_, 1);
-    require(image.dims == 4 && image.shape[2] > 0 && image.shape[3] > 0,
-            "image has an unexpected shape");
-    require(image.shape[0] == phi.shape[0], "image and phi differ in batch size");
-    const View out =
-        output(out_, {image.shape[0], image.shape[1], phi.shape[2], phi.shape[3]}, "out");
-    const size_t channels = std.empty() ? 0 : static_cast<size_t>(image.shape[1]);
-    require(mean.size() == channels && std.size() == channels, "one mean and std a channel");
-    const bool is_double = image.type == DType::f64;
-    require(out.type == (std.empty() ? image.type
-                         : is_double ? DType::f64
-                                     : DType::f32),
-            "out has an unexpected dtype");
+    const auto [image, phi, out] = sampled(image_, phi_, out_, mean, std);
     py::gil_scoped_release nogil;
     sample(image, phi, out, {mean, std}, threads);
 }
@@ -54,24 +42,15 @@ void py_sample_backward(py::handle grad_, py::handle phi_, py::handle grad_image
 
 void py_triangles(py::handle phi_, py::handle out_, int64_t height, int64_t width, int diagonal,
                   int threads) {
-    const View phi = sampling_tensor(phi_, 2);
-    const View out =
-        output(out_, {phi.shape[0], 2 * (phi.shape[2] - 1) * (phi.shape[3] - 1), 3}, "out");
-    require(out.type == DType::i64, "out has an unexpected dtype");
-    require_size(height, width);
+    const View phi = sampling_tensor(phi_, 2), out = triangles_out(out_, phi, height, width);
     py::gil_scoped_release nogil;
     triangles(phi, out, height, width, diagonal_of(diagonal), threads);
 }
 
 void py_rasterize(py::handle phi_, py::handle faces_, py::handle weights_, int diagonal,
                   int threads) {
-    const View phi = sampling_tensor(phi_, 2), shape = view_of(faces_);
-    require(shape.dims == 3, "faces has an unexpected shape");
-    require_size(shape.shape[1], shape.shape[2]);
-    const View faces = output(faces_, {phi.shape[0], shape.shape[1], shape.shape[2]}, "faces");
-    const View weights =
-        output(weights_, {phi.shape[0], 3, shape.shape[1], shape.shape[2]}, "weights");
-    require(faces.type == DType::i32, "faces has an unexpected dtype");
+    const View phi = sampling_tensor(phi_, 2);
+    const auto [faces, weights] = raster_out(faces_, weights_, phi);
     py::gil_scoped_release nogil;
     rasterize(phi, faces, weights, diagonal_of(diagonal), threads);
 }
@@ -79,12 +58,7 @@ void py_rasterize(py::handle phi_, py::handle faces_, py::handle weights_, int d
 void py_interpolate(py::handle scores_, py::handle phi_, py::handle out_, int diagonal,
                     int threads) {
     const View phi = sampling_tensor(phi_, 2), scores = scores_for(scores_, phi);
-    const View shape = view_of(out_);
-    require(shape.dims == 4, "out has an unexpected shape");
-    require_size(shape.shape[2], shape.shape[3]);
-    const View out =
-        output(out_, {phi.shape[0], scores.shape[1], shape.shape[2], shape.shape[3]}, "out");
-    require(out.type == scores.type, "out has an unexpected dtype");
+    const View out = values_out(out_, scores);
     py::gil_scoped_release nogil;
     interpolate(scores, phi, out, diagonal_of(diagonal), threads);
 }
@@ -93,36 +67,16 @@ void py_interpolate_backward(py::handle grad_, py::handle scores_, py::handle ph
                              py::handle grad_scores_, py::handle grad_phi_, int diagonal,
                              int threads) {
     const View phi = sampling_tensor(phi_, 2), scores = scores_for(scores_, phi);
-    const View grad = view_of(grad_);
-    require(grad.dims == 4 && grad.shape[0] == phi.shape[0] && grad.shape[1] == scores.shape[1],
-            "grad has an unexpected shape");
-    require(grad.type == scores.type, "grad has an unexpected dtype");
-    require_size(grad.shape[2], grad.shape[3]);
-    View grad_scores, grad_phi;
-    if (!grad_scores_.is_none()) {
-        grad_scores =
-            output(grad_scores_, {phi.shape[0], scores.shape[1], phi.shape[2], phi.shape[3]},
-                   "grad_scores");
-        require(grad_scores.type == scores.type, "grad_scores has an unexpected dtype");
-    }
-    if (!grad_phi_.is_none()) {
-        grad_phi = output(grad_phi_, {phi.shape[0], 2, phi.shape[2], phi.shape[3]}, "grad_phi");
-        require(grad_phi.type == phi.type, "grad_phi has an unexpected dtype");
-    }
+    const Gradients grad = gradients(grad_, grad_scores_, grad_phi_, scores, phi);
     py::gil_scoped_release nogil;
-    interpolate_backward(grad, scores, phi, grad_scores, grad_phi, diagonal_of(diagonal), threads);
+    interpolate_backward(grad.values, scores, phi, grad.scores, grad.phi, diagonal_of(diagonal),
+                         threads);
 }
 
 void py_interpolate_argmax(py::handle scores_, py::handle phi_, py::handle out_, int diagonal,
                            int threads) {
     const View phi = sampling_tensor(phi_, 2), scores = scores_for(scores_, phi);
-    const View shape = view_of(out_);
-    require(shape.dims == 3, "out has an unexpected shape");
-    require_size(shape.shape[1], shape.shape[2]);
-    const View out = output(out_, {phi.shape[0], shape.shape[1], shape.shape[2]}, "out");
-    require(scores.shape[1] > 0, "scores has no class");
-    require(out.type == (scores.shape[1] <= 256 ? DType::u8 : DType::i32),
-            "out has an unexpected dtype");
+    const View out = labels_out(out_, scores);
     py::gil_scoped_release nogil;
     interpolate_argmax(scores, phi, out, diagonal_of(diagonal), threads);
 }
@@ -133,20 +87,17 @@ void py_boundary_mask(py::handle labels_, py::handle out_, const Classes &classe
                       int64_t ignore_index, int threads) {
     const View labels = view_of(labels_);
     require(labels.dims == 3, "labels has an unexpected shape");
-    const View out = output(out_, {labels.shape[0], labels.shape[1], labels.shape[2]}, "out");
-    require(out.type == DType::boolean, "out has an unexpected dtype");
+    const View out = mask_out(out_, labels);
     py::gil_scoped_release nogil;
     boundary_mask(labels, out, {classes, ignore_index}, threads);
 }
 
 void py_nearest_boundary(py::handle labels_, py::handle out_, const Classes &classes,
                          int64_t ignore_index, int threads) {
-    const View labels = view_of(labels_), shape = view_of(out_);
+    const View labels = view_of(labels_);
     require(labels.dims == 3 && labels.shape[1] > 0 && labels.shape[2] > 0,
             "labels has an unexpected shape");
-    require(shape.dims == 4, "out has an unexpected shape");
-    const View out = output(out_, {labels.shape[0], 2, shape.shape[2], shape.shape[3]}, "out");
-    require(out.type == DType::f32, "out has an unexpected dtype");
+    const View out = nearest_out(out_, labels);
     py::gil_scoped_release nogil;
     nearest_boundary(labels, out, {classes, ignore_index}, threads);
 }

@@ -29,12 +29,7 @@ View points_of(py::handle object, int64_t least) {
     return phi;
 }
 
-// Triangle numbers are int32.
-View grid_of(py::handle object) {
-    const View phi = points_of(object, 2);
-    require(2 * (phi.shape[2] - 1) * (phi.shape[3] - 1) <= INT32_MAX, "phi has too many vertices");
-    return phi;
-}
+View grid_of(py::handle object) { return points_of(object, 2); }
 
 void *workspace_of(py::handle object, int64_t bytes) {
     const View space = view_of(object);
@@ -46,19 +41,8 @@ void *workspace_of(py::handle object, int64_t bytes) {
 
 void py_sample(py::handle image_, py::handle phi_, py::handle out_, const std::vector<double> &mean,
                const std::vector<double> &std, int device, uintptr_t stream) {
-    const View image = view_of(image_), phi = points_of(phi_, 1);
-    require(image.dims == 4 && image.shape[2] > 0 && image.shape[3] > 0,
-            "image has an unexpected shape");
-    require(image.shape[0] == phi.shape[0], "image and phi differ in batch size");
-    const View out =
-        output(out_, {image.shape[0], image.shape[1], phi.shape[2], phi.shape[3]}, "out");
-    const size_t channels = std.empty() ? 0 : static_cast<size_t>(image.shape[1]);
-    require(mean.size() == channels && std.size() == channels, "one mean and std a channel");
-    const bool is_double = image.type == DType::f64;
-    require(out.type == (std.empty() ? image.type
-                         : is_double ? DType::f64
-                                     : DType::f32),
-            "out has an unexpected dtype");
+    points_of(phi_, 1);
+    const auto [image, phi, out] = sampled(image_, phi_, out_, mean, std);
     const py::gil_scoped_release nogil;
     const OnDevice on(device);
     cuda::sample(image, phi, out, mean, std, stream_of(stream));
@@ -93,11 +77,7 @@ void py_sample_backward(py::handle grad_, py::handle keys_, py::handle order_,
 
 void py_triangles(py::handle phi_, py::handle out_, int64_t height, int64_t width, int diagonal,
                   int device, uintptr_t stream) {
-    const View phi = grid_of(phi_);
-    const View out =
-        output(out_, {phi.shape[0], 2 * (phi.shape[2] - 1) * (phi.shape[3] - 1), 3}, "out");
-    require(out.type == DType::i64, "out has an unexpected dtype");
-    require_size(height, width);
+    const View phi = grid_of(phi_), out = triangles_out(out_, phi, height, width);
     const Diagonal rule = diagonal_of(diagonal);
     const py::gil_scoped_release nogil;
     const OnDevice on(device);
@@ -106,13 +86,8 @@ void py_triangles(py::handle phi_, py::handle out_, int64_t height, int64_t widt
 
 void py_rasterize(py::handle phi_, py::handle faces_, py::handle weights_, py::handle workspace,
                   int diagonal, int device, uintptr_t stream) {
-    const View phi = grid_of(phi_), shape = view_of(faces_);
-    require(shape.dims == 3, "faces has an unexpected shape");
-    require_size(shape.shape[1], shape.shape[2]);
-    const View faces = output(faces_, {phi.shape[0], shape.shape[1], shape.shape[2]}, "faces");
-    const View weights =
-        output(weights_, {phi.shape[0], 3, shape.shape[1], shape.shape[2]}, "weights");
-    require(faces.type == DType::i32, "faces has an unexpected dtype");
+    const View phi = grid_of(phi_);
+    const auto [faces, weights] = raster_out(faces_, weights_, phi);
     require(weights.type == DType::f32 || weights.type == DType::f64,
             "weights has an unexpected dtype");
     void *space = workspace_of(workspace, cuda::rasterize_workspace(phi));
@@ -124,12 +99,8 @@ void py_rasterize(py::handle phi_, py::handle faces_, py::handle weights_, py::h
 
 void py_interpolate(py::handle scores_, py::handle phi_, py::handle out_, py::handle workspace,
                     int diagonal, int device, uintptr_t stream) {
-    const View phi = grid_of(phi_), scores = scores_for(scores_, phi), shape = view_of(out_);
-    require(shape.dims == 4, "out has an unexpected shape");
-    require_size(shape.shape[2], shape.shape[3]);
-    const View out =
-        output(out_, {phi.shape[0], scores.shape[1], shape.shape[2], shape.shape[3]}, "out");
-    require(out.type == scores.type, "out has an unexpected dtype");
+    const View phi = grid_of(phi_), scores = scores_for(scores_, phi);
+    const View out = values_out(out_, scores);
     void *space =
         workspace_of(workspace, cuda::interpolate_workspace(phi, out.shape[2], out.shape[3]));
     const Diagonal rule = diagonal_of(diagonal);
@@ -138,48 +109,23 @@ void py_interpolate(py::handle scores_, py::handle phi_, py::handle out_, py::ha
     cuda::interpolate(scores, phi, out, space, rule, stream_of(stream));
 }
 
-View grad_for(py::handle grad_, const View &scores) {
-    const View grad = view_of(grad_);
-    require(grad.dims == 4 && grad.shape[0] == scores.shape[0] && grad.shape[1] == scores.shape[1],
-            "grad has an unexpected shape");
-    require(grad.type == scores.type, "grad has an unexpected dtype");
-    require_size(grad.shape[2], grad.shape[3]);
-    return grad;
-}
-
 void py_interpolate_backward(py::handle grad_, py::handle scores_, py::handle phi_,
                              py::handle grad_scores_, py::handle grad_phi_, py::handle workspace,
                              int diagonal, int device, uintptr_t stream) {
     const View phi = grid_of(phi_), scores = scores_for(scores_, phi);
-    const View grad = grad_for(grad_, scores);
-    View grad_scores, grad_phi;
-    if (!grad_scores_.is_none()) {
-        grad_scores =
-            output(grad_scores_, {phi.shape[0], scores.shape[1], phi.shape[2], phi.shape[3]},
-                   "grad_scores");
-        require(grad_scores.type == scores.type, "grad_scores has an unexpected dtype");
-    }
-    if (!grad_phi_.is_none()) {
-        grad_phi = output(grad_phi_, {phi.shape[0], 2, phi.shape[2], phi.shape[3]}, "grad_phi");
-        require(grad_phi.type == phi.type, "grad_phi has an unexpected dtype");
-    }
-    void *space = workspace_of(workspace, cuda::interpolate_backward_workspace(grad, phi));
+    const Gradients grad = gradients(grad_, grad_scores_, grad_phi_, scores, phi);
+    void *space = workspace_of(workspace, cuda::interpolate_backward_workspace(grad.values, phi));
     const Diagonal rule = diagonal_of(diagonal);
     const py::gil_scoped_release nogil;
     const OnDevice on(device);
-    cuda::interpolate_backward(grad, scores, phi, grad_scores, grad_phi, space, rule,
+    cuda::interpolate_backward(grad.values, scores, phi, grad.scores, grad.phi, space, rule,
                                stream_of(stream));
 }
 
 void py_interpolate_argmax(py::handle scores_, py::handle phi_, py::handle out_,
                            py::handle workspace, int diagonal, int device, uintptr_t stream) {
-    const View phi = grid_of(phi_), scores = scores_for(scores_, phi), shape = view_of(out_);
-    require(shape.dims == 3, "out has an unexpected shape");
-    require_size(shape.shape[1], shape.shape[2]);
-    const View out = output(out_, {phi.shape[0], shape.shape[1], shape.shape[2]}, "out");
-    require(scores.shape[1] > 0, "scores has no class");
-    require(out.type == (scores.shape[1] <= 256 ? DType::u8 : DType::i32),
-            "out has an unexpected dtype");
+    const View phi = grid_of(phi_), scores = scores_for(scores_, phi);
+    const View out = labels_out(out_, scores);
     void *space = workspace_of(workspace,
                                cuda::interpolate_argmax_workspace(phi, out.shape[1], out.shape[2]));
     const Diagonal rule = diagonal_of(diagonal);
@@ -217,8 +163,7 @@ View labels_of(py::handle object) {
 void py_boundary_mask(py::handle labels_, py::handle out_, const Classes &classes,
                       int64_t ignore_index, int device, uintptr_t stream) {
     const View labels = labels_of(labels_);
-    const View out = output(out_, {labels.shape[0], labels.shape[1], labels.shape[2]}, "out");
-    require(out.type == DType::boolean, "out has an unexpected dtype");
+    const View out = mask_out(out_, labels);
     const cuda::Boundaries which = boundaries_of(classes, ignore_index);
     const py::gil_scoped_release nogil;
     const OnDevice on(device);
@@ -228,10 +173,7 @@ void py_boundary_mask(py::handle labels_, py::handle out_, const Classes &classe
 void py_nearest_boundary(py::handle labels_, py::handle out_, py::handle workspace,
                          const Classes &classes, int64_t ignore_index, int device,
                          uintptr_t stream) {
-    const View labels = labels_of(labels_), shape = view_of(out_);
-    require(shape.dims == 4, "out has an unexpected shape");
-    const View out = output(out_, {labels.shape[0], 2, shape.shape[2], shape.shape[3]}, "out");
-    require(out.type == DType::f32, "out has an unexpected dtype");
+    const View labels = labels_of(labels_), out = nearest_out(out_, labels);
     void *space = workspace_of(workspace, cuda::nearest_boundary_workspace(labels));
     const cuda::Boundaries which = boundaries_of(classes, ignore_index);
     const py::gil_scoped_release nogil;

@@ -151,4 +151,112 @@ inline View scores_for(py::handle scores_, const View &phi) {
     return scores;
 }
 
+// What the kernels of the CPU and of CUDA take alike, checked.
+struct Sampled {
+    View image, phi, out;
+};
+
+inline Sampled sampled(py::handle image_, py::handle phi_, py::handle out_,
+                       const std::vector<double> &mean, const std::vector<double> &std) {
+    const View image = view_of(image_), phi = sampling_tensor(phi_, 1);
+    require(image.dims == 4 && image.shape[2] > 0 && image.shape[3] > 0,
+            "image has an unexpected shape");
+    require(image.shape[0] == phi.shape[0], "image and phi differ in batch size");
+    const View out =
+        output(out_, {image.shape[0], image.shape[1], phi.shape[2], phi.shape[3]}, "out");
+    const size_t channels = std.empty() ? 0 : static_cast<size_t>(image.shape[1]);
+    require(mean.size() == channels && std.size() == channels, "one mean and std a channel");
+    const bool is_double = image.type == DType::f64;
+    require(out.type == (std.empty() ? image.type
+                         : is_double ? DType::f64
+                                     : DType::f32),
+            "out has an unexpected dtype");
+    return {image, phi, out};
+}
+
+inline View triangles_out(py::handle out_, const View &phi, int64_t height, int64_t width) {
+    const View out =
+        output(out_, {phi.shape[0], 2 * (phi.shape[2] - 1) * (phi.shape[3] - 1), 3}, "out");
+    require(out.type == DType::i64, "out has an unexpected dtype");
+    require_size(height, width);
+    return out;
+}
+
+struct Raster {
+    View faces, weights;
+};
+
+inline Raster raster_out(py::handle faces_, py::handle weights_, const View &phi) {
+    const View shape = view_of(faces_);
+    require(shape.dims == 3, "faces has an unexpected shape");
+    require_size(shape.shape[1], shape.shape[2]);
+    const View faces = output(faces_, {phi.shape[0], shape.shape[1], shape.shape[2]}, "faces");
+    const View weights =
+        output(weights_, {phi.shape[0], 3, shape.shape[1], shape.shape[2]}, "weights");
+    require(faces.type == DType::i32, "faces has an unexpected dtype");
+    return {faces, weights};
+}
+
+inline View values_out(py::handle out_, const View &scores) {
+    const View shape = view_of(out_);
+    require(shape.dims == 4, "out has an unexpected shape");
+    require_size(shape.shape[2], shape.shape[3]);
+    const View out =
+        output(out_, {scores.shape[0], scores.shape[1], shape.shape[2], shape.shape[3]}, "out");
+    require(out.type == scores.type, "out has an unexpected dtype");
+    return out;
+}
+
+inline View labels_out(py::handle out_, const View &scores) {
+    const View shape = view_of(out_);
+    require(shape.dims == 3, "out has an unexpected shape");
+    require_size(shape.shape[1], shape.shape[2]);
+    const View out = output(out_, {scores.shape[0], shape.shape[1], shape.shape[2]}, "out");
+    require(scores.shape[1] > 0, "scores has no class");
+    require(out.type == (scores.shape[1] <= 256 ? DType::u8 : DType::i32),
+            "out has an unexpected dtype");
+    return out;
+}
+
+// Of the interpolation; without data where they are not asked for.
+struct Gradients {
+    View values, scores, phi;
+};
+
+inline Gradients gradients(py::handle grad_, py::handle grad_scores_, py::handle grad_phi_,
+                           const View &scores, const View &phi) {
+    Gradients found;
+    found.values = view_of(grad_);
+    require(found.values.dims == 4 && found.values.shape[0] == scores.shape[0] &&
+                found.values.shape[1] == scores.shape[1],
+            "grad has an unexpected shape");
+    require(found.values.type == scores.type, "grad has an unexpected dtype");
+    require_size(found.values.shape[2], found.values.shape[3]);
+    if (!grad_scores_.is_none()) {
+        found.scores =
+            output(grad_scores_, {phi.shape[0], scores.shape[1], phi.shape[2], phi.shape[3]},
+                   "grad_scores");
+        require(found.scores.type == scores.type, "grad_scores has an unexpected dtype");
+    }
+    if (!grad_phi_.is_none()) {
+        found.phi = output(grad_phi_, {phi.shape[0], 2, phi.shape[2], phi.shape[3]}, "grad_phi");
+        require(found.phi.type == phi.type, "grad_phi has an unexpected dtype");
+    }
+    return found;
+}
+
+inline View mask_out(py::handle out_, const View &labels) {
+    const View out = output(out_, {labels.shape[0], labels.shape[1], labels.shape[2]}, "out");
+    require(out.type == DType::boolean, "out has an unexpected dtype");
+    return out;
+}
+
+inline View nearest_out(py::handle out_, const View &labels) {
+    const View shape = view_of(out_);
+    require(shape.dims == 4, "out has an unexpected shape");
+    const View out = output(out_, {labels.shape[0], 2, shape.shape[2], shape.shape[3]}, "out");
+    require(out.type == DType::f32, "out has an unexpected dtype");
+    return out;
+}
+
 } // namespace adaseg

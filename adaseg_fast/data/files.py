@@ -56,6 +56,15 @@ def subfolders(folder: Path) -> list[Path]:
     return [path for path in entries(folder) if path.is_dir()]
 
 
+def pictures(folder: Path, suffixes: Collection[str] = (".jpg", ".jpeg", ".png")) -> list[Path]:
+    """The pictures directly in a folder, sorted; hidden files are none."""
+    return [
+        path
+        for path in entries(folder)
+        if path.suffix.lower() in suffixes and not path.name.startswith(".")
+    ]
+
+
 def require_files(
     folder: Path, wanted: Collection[str], there: Collection[str], kind: str = "labels"
 ) -> None:

@@ -23,13 +23,12 @@ from adaseg_fast.data.files import (
     check_same_size,
     entries,
     existing_folder,
+    pictures,
     read_json,
     require_files,
     subfolders,
 )
 from adaseg_fast.data.image_io import read_image, read_labels
-
-_IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
 
 
 class FolderDataset:
@@ -85,9 +84,7 @@ def _find_pairs(root: Path, split: str) -> list[Pair]:
         raise DataError(f"{root / 'images'}: no split {split!r}; {there}")
 
     images: dict[str, Path] = {}
-    for path in entries(root / "images" / split):
-        if path.name.startswith(".") or path.suffix.lower() not in _IMAGE_SUFFIXES:
-            continue
+    for path in pictures(root / "images" / split):
         if path.stem in images:
             raise DataError(
                 f"{path}: {images[path.stem].name} has the same name but for its suffix, "

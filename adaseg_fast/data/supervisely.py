@@ -25,6 +25,7 @@ from adaseg_fast.data.files import (
     Pair,
     entries,
     existing_folder,
+    pictures,
     read_json,
     require_files,
     split_by_seed,
@@ -32,7 +33,6 @@ from adaseg_fast.data.files import (
 )
 from adaseg_fast.data.image_io import read_image
 
-_IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
 _ALL, _HELD_OUT = 5711, 571
 _IGNORED = 255
 _CLASS_OF = {"person_bmp": 1, "person_poly": 1, "neutral": _IGNORED}
@@ -98,11 +98,7 @@ def _find_pairs(root: Path) -> list[Pair]:
 
 
 def _pairs_of(folder: Path) -> list[Pair]:
-    images = [
-        path
-        for path in entries(folder / "img")
-        if path.suffix.lower() in _IMAGE_SUFFIXES and not path.name.startswith(".")
-    ]
+    images = pictures(folder / "img")
     there = {path.name for path in entries(folder / "ann")}
     chosen = {}
     for path in images:

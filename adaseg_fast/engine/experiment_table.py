@@ -8,19 +8,18 @@ from typing import Any
 
 from adaseg_fast.engine.cost import STAGES
 from adaseg_fast.engine.experiment_results import Group, Record, Results
+from adaseg_fast.engine.figures import about_frames
 
 Row = Sequence[str]
 
 
 def report(results: Results, title: str) -> str:
     """All tables below one heading; IoU and shares in percent at the original resolution."""
-    about = results.about
-    crop = "central squares" if about["crop"] == "square" else "whole frames"
     targets = ", ".join(results.groups[0].mean["targets"])
     parts = [
         f"# {title}",
-        f"{about['data']}, {' + '.join(about['split'])}, {about['frames']} frames, {crop}, in "
-        f"percent at the original resolution. Target classes: {targets}.",
+        f"{about_frames(results.about)}, in percent at the original resolution. "
+        f"Target classes: {targets}.",
         "## Cost and quality",
         _main(results.groups),
         "## What adaptive sampling gains",

@@ -32,7 +32,7 @@ def draw_figures(record: Record, output: Path, *, cost: bool = True) -> list[Pat
     Returns:
         The files written.
     """
-    results, title = record["results"], _title(record)
+    results, title = record["results"], about_frames(record)
     classes = list(results[0]["iou"])
     targets = [classes.index(name) for name in results[0]["targets"]]
     bars = [(each["name"], _numbers(each["iou"].values())) for each in results]
@@ -63,7 +63,7 @@ def cost_figures(record: Record) -> dict[str, bytes]:
         "latency": [_point(each, each["latency_ms"]) for each in models],
     }
     names = {"cost.png": "multiply-adds", "latency.png": "latency"}
-    title = _title(record)
+    title = about_frames(record)
     return {name: cost_against_quality(points[of], title, of=of) for name, of in names.items()}
 
 
@@ -108,7 +108,8 @@ def read_record(path: Path) -> Record:
     return dict(record)
 
 
-def _title(record: Record) -> str:
+def about_frames(record: Record) -> str:
+    """Data set, split, number of frames and crop, for headings."""
     crop = "central squares" if record["crop"] == "square" else "whole frames"
     return f"{record['data']}, {' + '.join(record['split'])}, {record['frames']} frames, {crop}"
 

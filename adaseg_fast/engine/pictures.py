@@ -64,9 +64,9 @@ def examples(
         plain, ours = (predict_in_stages(model, image) for model in prepared)
         crowded = ours.coarse is not None and max(ours.phi.shape[1:]) > _CROWDED
         phi = ours.coarse if crowded and ours.coarse is not None else ours.phi
-        labels = (plain.labels.cpu().numpy(), ours.labels.cpu().numpy(), frame.labels)
+        labels = (plain.labels.numpy(), ours.labels.numpy(), frame.labels)
         painted = (_fitted(color_labels(each, info.colors)) for each in labels)
-        points = sampling_points(_fitted(frame.image, cv2.INTER_AREA), phi.cpu().numpy())
+        points = sampling_points(_fitted(frame.image, cv2.INTER_AREA), phi.numpy())
         rows.append([points, *painted])
         scores = (_target_iou(result.labels, truth, info) for result in (plain, ours))
         notes.append([frame.name, *(_score(score) for score in scores), ""])
@@ -122,7 +122,7 @@ def tensor_and_resized(frame: Frame, coarse: Tensor, size: Size) -> bytes:
     """A sampling tensor (2, h', w') and what it is resized to (Fig. 5), as PNG."""
     fine = ops.resize_sampling_tensor(coarse[None], size)[0]
     image = _fitted(frame.image, cv2.INTER_AREA)
-    return resized_tensor(image, coarse.cpu().numpy(), fine.cpu().numpy())
+    return resized_tensor(image, coarse.numpy(), fine.numpy())
 
 
 @torch.inference_mode()
@@ -158,7 +158,7 @@ def _fitted(image: Image, shrink: int = cv2.INTER_NEAREST) -> Image:
 
 def _target_iou(labels: Tensor, truth: Tensor, info: DatasetInfo) -> float:
     confusion = ConfusionMatrix(info.num_classes, info.ignore_index)
-    confusion.update(labels.cpu().numpy(), truth.numpy())
+    confusion.update(labels.numpy(), truth.numpy())
     return confusion.mean_iou(info.targets)
 
 

@@ -27,6 +27,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from adaseg_fast import backends
 from adaseg_fast.metrics.labels import check_classes, check_kind, label_pair
 
 Mask = NDArray[np.bool_]
@@ -133,11 +134,9 @@ class BoundaryF:
 
 def _any_edge(labels: NDArray[np.uint8], known: Mask) -> Mask:
     """Known pixels with a known 4-neighbour of another label."""
-    edge = np.zeros(labels.shape, bool)
-    for before, after in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
-        differ = (labels[before] != labels[after]) & known[before] & known[after]
-        edge[before] |= differ
-        edge[after] |= differ
+    # `NO_CLASS` may be the number that is ignored, but differs from all classes: hence -1.
+    marked = np.where(known, labels.astype(np.int16), np.int16(-1))
+    edge: Mask = backends.boundary_mask(marked[None], ignore_index=-1, threads=1)[0]
     return edge
 
 

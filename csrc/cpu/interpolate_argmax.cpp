@@ -182,15 +182,6 @@ void paint(const Grid &grid, const VertexScores<T> &scores, Range band, L *out) 
     });
 }
 
-// Whether most cells have one best class at all their vertices.
-template <class T> bool calm(const VertexScores<T> &scores) {
-    int64_t same = 0;
-    for (int64_t i = 0; i + 1 < scores.rows(); ++i)
-        for (int64_t j = 0; j + 1 < scores.cols(); ++j)
-            same += scores.same(i * scores.cols() + j);
-    return 2 * same > (scores.rows() - 1) * (scores.cols() - 1);
-}
-
 } // namespace
 
 void interpolate_argmax(const View &scores, const View &phi, const View &out, Diagonal diagonal,
@@ -204,7 +195,7 @@ void interpolate_argmax(const View &scores, const View &phi, const View &out, Di
                      [&](int64_t n) { vertices[n] = VertexScores<T>(scores, n); });
         const auto label = [&](const Grid &grid, int64_t n, Range band, auto *labels) {
             labels += n * height * width;
-            if (grid.simple && calm(vertices[n]))
+            if (grid.simple && vertices[n].calm())
                 Labeller<T>(grid, vertices[n], band).run(labels);
             else
                 paint(grid, vertices[n], band, labels);

@@ -32,10 +32,14 @@ public:
             for (int32_t c = 1; c < classes_; ++c)
                 improve_best(read_row(c, i, buffer), cols_, c, most.data(), &best_[i * cols_]);
         }
+        int64_t calm_cells = 0;
+        for (int64_t i = 0; i + 1 < rows_; ++i)
+            for (int64_t j = 0; j + 1 < cols_; ++j)
+                calm_cells += same(i * cols_ + j);
+        calm_ = 2 * calm_cells > (rows_ - 1) * (cols_ - 1);
     }
 
     int64_t classes() const { return classes_; }
-    int64_t rows() const { return rows_; }
     int64_t cols() const { return cols_; }
     int32_t best(int64_t vertex) const { return best_[vertex]; }
 
@@ -44,6 +48,9 @@ public:
         const int32_t *upper = &best_[a], *lower = upper + cols_;
         return ((upper[0] ^ upper[1]) | (upper[0] ^ lower[0]) | (upper[0] ^ lower[1])) == 0;
     }
+
+    // Whether most cells have one best class at all their vertices.
+    bool calm() const { return calm_; }
 
     // Writes the scores of all classes at a vertex; -0 as 0, so that equal ones have one sign.
     void read_vertex(int64_t vertex, R *to) const {
@@ -68,6 +75,7 @@ private:
     const T *data_ = nullptr;
     int64_t classes_ = 0, rows_ = 0, cols_ = 0, plane_ = 0, down_ = 0, right_ = 0;
     std::vector<int32_t> best_;
+    bool calm_ = false;
 };
 
 // The scores of vertices that were asked for lately: two rows of them, which is what the triangles
