@@ -40,6 +40,20 @@ def add_commands(commands: Any) -> None:
         metavar="SIZE",
         help="also measure the truth itself, sampled and interpolated back, at these sizes",
     )
+    evaluate.add_argument(
+        "--sampler",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="sampler.safetensors: also measure the truth sampled where these sample, at the sizes "
+        "of --ceiling",
+    )
+    evaluate.add_argument(
+        "--shortfall",
+        action="store_true",
+        help="also measure what adaptive models lose: the truth sampled where they sample, and the "
+        "models fed with ideal samples",
+    )
     evaluate.add_argument("--tensor-size", type=size, default="8", help="of ideal tensors")
     evaluate.add_argument("--lam", type=float, default=1.0, help="lambda of ideal tensors")
     evaluate.add_argument(
@@ -72,10 +86,12 @@ def add_commands(commands: Any) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from adaseg_fast.data.image_io import write_json
-    from adaseg_fast.engine.evaluate import ceiling, evaluate, evaluation_record
+    from adaseg_fast.engine.ceiling import ceiling, ceiling_of, shortfall
+    from adaseg_fast.engine.evaluate import evaluate, evaluation_record
     from adaseg_fast.engine.evaluation_table import table
     from adaseg_fast.engine.figures import draw_figures
-    from adaseg_fast.engine.models import load_segmenter
+    from adaseg_fast.engine.models import load_sampler, load_segmenter
+    from adaseg_fast.nn import AdaptiveDownsampler
 
     if not options.model and not options.ceiling:
         raise ValueError("nothing to evaluate: give --model FILE, --ceiling SIZE, or both")
@@ -86,16 +102,29 @@ def _evaluate(options: argparse.Namespace) -> int:
         "workers": options.workers,
         "quiet": options.quiet,
     }
+    loaded = [load_segmenter(path, options.network) for path in options.model]
+    if options.shortfall and all(config.sampler is None for _, config in loaded):
+        raise ValueError("--shortfall is about adaptive models, and --model names none")
+    if options.sampler and not options.ceiling:
+        raise ValueError("--sampler is judged at the sizes of --ceiling, which names none")
+    samplers = [load_sampler(path) for path in options.sampler]
     results = []
-    for path in options.model:
-        model, config = load_segmenter(path, options.network)
+    for path, (model, config) in zip(options.model, loaded, strict=True):
         name = f"{config.label}, {path.parent.name}" if len(options.model) > 1 else None
-        results.append(evaluate(model.to(options.device), config, frames, name=name, **how))
+        model = model.to(options.device)
+        results.append(evaluate(model, config, frames, name=name, **how))
+        if options.shortfall and config.sampler is not None:
+            results += shortfall(model, config, frames, name=name, **how)
     for working in options.ceiling:
         for tensor_size in (None, options.tensor_size):
             results.append(
                 ceiling(frames, working, tensor_size=tensor_size, lam=options.lam, **how)
             )
+        for path, (sampler, settings) in zip(options.sampler, samplers, strict=True):
+            downsampler = AdaptiveDownsampler(sampler, settings.aux_size, working).eval()
+            name = f"ceiling, {path.parent.name}, {working[0]}x{working[1]}"
+            found = ceiling_of(downsampler.to(options.device), frames, name=name, **how)
+            results.append(found)
     print(table(results))
     options.output.mkdir(parents=True, exist_ok=True)
     models = [f"{path.parent.name}/{path.name}" for path in options.model]

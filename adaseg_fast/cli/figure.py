@@ -95,7 +95,7 @@ def _lambda(options: argparse.Namespace) -> int:
 
 def _tensor(options: argparse.Namespace) -> int:
     from adaseg_fast.engine.batches import frame_tensors
-    from adaseg_fast.engine.evaluate import ideal_tensor
+    from adaseg_fast.engine.ceiling import ideal_tensor
     from adaseg_fast.engine.models import load_segmenter
     from adaseg_fast.engine.pictures import predicted_tensor, tensor_and_resized
 

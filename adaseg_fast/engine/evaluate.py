@@ -11,10 +11,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 import adaseg_fast
-from adaseg_fast import ops
 from adaseg_fast.data import DatasetInfo, Frame, SegmentationDataset
 from adaseg_fast.engine.batches import frame_tensors
 from adaseg_fast.engine.cost import (
@@ -108,11 +106,7 @@ def evaluate(
     Raises:
         ValueError: the model was trained for other classes.
     """
-    if config.classes != frames.info.classes:
-        raise ValueError(
-            f"the model knows the classes {', '.join(config.classes)}; "
-            f"{frames.info.name} has {', '.join(frames.info.classes)}"
-        )
+    check_classes(config, frames.info)
     name = name or config.label
     seconds: dict[str, list[float]] = {stage: [] for stage in STAGES}
     prepared = prepare_for_inference(model)
@@ -137,59 +131,13 @@ def evaluate(
     )
 
 
-def ceiling(
-    frames: SegmentationDataset,
-    size: tuple[int, int],
-    *,
-    tensor_size: tuple[int, int] | None = None,
-    lam: float = 1.0,
-    **how: Any,
-) -> Evaluation:
-    """What sampling alone allows: the truth itself, sampled and interpolated back.
-
-    Args:
-        size: the working size.
-        tensor_size: of the ideal sampling tensor (eq. 2 on the boundaries of the target classes);
-            None samples uniformly.
-        lam: lambda of eq. (2).
-        how: ``metrics``, ``crop``, ``workers`` and ``quiet`` of `measure`.
-    """
-    info = frames.info
-    kind = "uniform" if tensor_size is None else f"ideal {tensor_size[0]}x{tensor_size[1]}"
-    name = f"ceiling, {kind}, {size[0]}x{size[1]}"
-
-    def label(index: int, frame: Frame) -> Labels:
-        _, truth = frame_tensors(frame)
-        if tensor_size is None:
-            phi = ops.uniform_sampling_tensor(size)
-        else:
-            phi = ops.resize_sampling_tensor(ideal_tensor(truth, info, tensor_size, lam), size)
-        small = ops.sample(truth[None, None], phi)[:, 0].long()
-        known = small != info.ignore_index
-        scores = (
-            torch.nn.functional.one_hot(small.where(known, 0), info.num_classes) * known[..., None]
+def check_classes(config: SegmenterConfig, info: DatasetInfo) -> None:
+    """Refuse to measure a model on a data set of other classes than it knows."""
+    if config.classes != info.classes:
+        raise ValueError(
+            f"the model knows the classes {', '.join(config.classes)}; "
+            f"{info.name} has {', '.join(info.classes)}"
         )
-        labels = ops.interpolate_argmax(scores.permute(0, 3, 1, 2).float(), phi, truth.shape)
-        found: Labels = labels[0].numpy()
-        return found
-
-    sampling = "uniform" if tensor_size is None else "ideal"
-    return Evaluation(name, sampling, size, measure(frames, label, name=name, **how))
-
-
-def ideal_tensor(truth: Tensor, info: DatasetInfo, size: tuple[int, int], lam: float) -> Tensor:
-    """The minimum of eq. (2) on the boundaries of the target classes, (1, 2, h, w).
-
-    Args:
-        truth: (H, W) labels.
-        size: (h, w) of the tensor.
-        lam: lambda.
-    """
-    nearest = ops.nearest_boundary(
-        truth[None], size, classes=info.targets, ignore_index=info.ignore_index
-    )
-    solution: Tensor = ops.solve_sampling(nearest, lam)
-    return solution
 
 
 def evaluation_record(

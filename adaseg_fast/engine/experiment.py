@@ -8,7 +8,7 @@ step whose file is there is not done again, an interrupted training goes on wher
     boundaries/                               boundary points of the training frames
     samplers/view_32x32/seed_0/               sampler.safetensors
     segmenters/adaptive_64x64/seed_0/         model.safetensors
-    evaluations/adaptive_64x64/seed_0/        evaluation.json
+    evaluations/adaptive_64x64/seed_0/        evaluation.json, shortfall.json
     evaluations/ceiling/                      evaluation.json
     results.md, results.json, figures/        see `experiment_results`
 """
@@ -16,7 +16,7 @@ step whose file is there is not done again, an interrupted training goes on wher
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,10 @@ from adaseg_fast.data.files import read_json
 from adaseg_fast.data.image_io import write_json
 from adaseg_fast.data.transforms import Augmentation
 from adaseg_fast.engine.boundary_cache import BoundaryCache, CacheSettings, fill_cache
+from adaseg_fast.engine.ceiling import ceiling, shortfall
 from adaseg_fast.engine.compute import Compute, device_of
 from adaseg_fast.engine.equal_cost import equal_cost_size
-from adaseg_fast.engine.evaluate import ceiling, environment, evaluate, evaluation_record
+from adaseg_fast.engine.evaluate import Evaluation, environment, evaluate, evaluation_record
 from adaseg_fast.engine.experiment_config import (
     ConfigError,
     DataSection,
@@ -52,6 +53,7 @@ from adaseg_fast.engine.networks import check_size, network_width
 from adaseg_fast.engine.pictures import check_frames
 from adaseg_fast.engine.train_sampler import train_sampler
 from adaseg_fast.engine.train_segmenter import train_segmenter
+from adaseg_fast.nn import AdaptiveSegmenter
 
 # A finished experiment may be extended by these, and go on with other workers.
 _EXTENSIBLE = ("sizes", "seeds")
@@ -121,6 +123,9 @@ def run_experiment(
         run.evaluated(model)
     if config.evaluation.ceiling:
         run.ceiling()
+        for model in plan:
+            if model.sampling == "adaptive":
+                run.shortfall(model)
     return plan
 
 
@@ -270,17 +275,31 @@ class _Run:
             return
         self.say(f"evaluation, {model.folder}")
         section = self.config.evaluation
-        path = self.output / "segmenters" / model.folder / "model.safetensors"
-        network, settings = load_segmenter(path, (self.config.segmenter.network,))
+        network, settings = self._load(model)
         result = evaluate(
-            network.to(self.device),
+            network,
             settings,
             self.measured,
             metrics=section.metrics,
             crop=section.crop,
             quiet=self.quiet,
         )
-        self._write_evaluation(file, [str(model.folder / path.name)], [result])
+        self._write_evaluation(file, [_model_file(model)], [result])
+
+    def shortfall(self, model: Model) -> None:
+        """Where an adaptive model loses what ideal sampling allows."""
+        file = self.output / "evaluations" / model.folder / "shortfall.json"
+        if file.is_file():
+            return
+        self.say(f"what {model.folder} falls short of")
+        crop = self.config.evaluation.crop
+        results = shortfall(*self._load(model), self.measured, crop=crop, quiet=self.quiet)
+        self._write_evaluation(file, [_model_file(model)], results)
+
+    def _load(self, model: Model) -> tuple[AdaptiveSegmenter, SegmenterConfig]:
+        path = self.output / "segmenters" / _model_file(model)
+        network, settings = load_segmenter(path, (self.config.segmenter.network,))
+        return network.to(self.device), settings
 
     def ceiling(self) -> None:
         """What sampling alone allows, uniform and ideal; anew when there are new sizes."""
@@ -306,12 +325,16 @@ class _Run:
         self._write_evaluation(file, [], results, sizes=sizes)
 
     def _write_evaluation(
-        self, file: Path, models: list[str], results: list[Any], **more: Any
+        self, file: Path, models: list[str], results: Sequence[Evaluation], **more: Any
     ) -> None:
         split, crop = (self.config.data.evaluation_split,), self.config.evaluation.crop
         record = evaluation_record(self.measured, split, crop, models, results)
         file.parent.mkdir(parents=True, exist_ok=True)
         write_json(file, record | more)
+
+
+def _model_file(model: Model) -> str:
+    return str(model.folder / "model.safetensors")
 
 
 def _note_settings(file: Path, config: ExperimentConfig) -> None:

@@ -127,7 +127,7 @@ class EvaluationSection:
     Attributes:
         metrics: names of `measures.METRICS`.
         crop: "square" or "none".
-        ceiling: also measure what ideal sampling allows, without any network.
+        ceiling: also measure what ideal sampling allows, and what adaptive models lose of it.
         examples: frames that are drawn.
     """
 

@@ -27,6 +27,7 @@ class Group:
         beside: the working size it is compared at.
         seeds: what was found, by seed.
         mean: the same over all seeds, see `mean_of`.
+        shortfall: mean results of `ceiling.shortfall`, empty where they were not measured.
     """
 
     sampling: str
@@ -34,6 +35,7 @@ class Group:
     beside: Size
     seeds: dict[int, Record]
     mean: Record
+    shortfall: tuple[Record, ...] = ()
 
     @property
     def name(self) -> str:
@@ -65,14 +67,24 @@ def gather(output: Path, plan: Sequence[Model]) -> Results:
         DataError: one cannot be read, or is of another version.
     """
     found: dict[tuple[Size, str, Size], dict[int, Record]] = {}
+    shortfalls: dict[tuple[Size, str, Size], list[list[Record]]] = {}
     about: Record = {}
     for model in plan:
-        about = read_record(output / "evaluations" / model.folder / "evaluation.json")
+        folder = output / "evaluations" / model.folder
+        about = read_record(folder / "evaluation.json")
         key = model.beside, model.sampling, model.size
         found.setdefault(key, {})[model.seed] = about["results"][0]
+        if (folder / "shortfall.json").is_file():
+            lost = read_record(folder / "shortfall.json")["results"]
+            shortfalls.setdefault(key, []).append(lost)
     groups = [
-        Group(sampling, size, beside, seeds, mean_of(list(seeds.values())))
-        for (beside, sampling, size), seeds in found.items()
+        Group(
+            *(key[1], key[2], key[0]),
+            seeds,
+            mean_of(list(seeds.values())),
+            tuple(mean_of(shortfalls.get(key, [[]]))),
+        )
+        for key, seeds in found.items()
     ]
     file = output / "evaluations" / "ceiling" / "evaluation.json"
     ceilings = tuple(read_record(file)["results"]) if file.is_file() else ()
@@ -109,6 +121,7 @@ def write_results(results: Results, output: Path) -> list[Path]:
                 "size": group.size,
                 "beside": group.beside,
                 "mean": group.mean,
+                "shortfall": list(group.shortfall),
                 "seeds": {str(seed): found for seed, found in group.seeds.items()},
             }
             for group in results.groups

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from adaseg_fast.engine.cost import STAGES
 from adaseg_fast.engine.experiment_results import Group, Record, Results
 from adaseg_fast.engine.figures import about_frames
@@ -23,7 +25,8 @@ def report(results: Results, title: str) -> str:
         "## Cost and quality",
         _main(results.groups),
         "## What adaptive sampling gains",
-        "Percentage points of mean IoU; mean (each seed).",
+        "Percentage points of mean IoU; mean (each seed). At equal latency the baseline is taken "
+        "straight between the sizes measured; no figure where none is as slow.",
         _gains(results.groups),
         "## Cost by stage",
         "Multiply-adds of an image in 10^6, milliseconds of a frame (median). The operations "
@@ -39,6 +42,15 @@ def report(results: Results, title: str) -> str:
             "## What sampling alone allows",
             "The truth itself, sampled and interpolated back, without any network.",
             _ceilings(results.ceilings),
+        ]
+    lost = _shortfall(results)
+    if lost:
+        parts += [
+            "## Where the rest is lost",
+            "Mean IoU of the targets. The truth sampled and interpolated back is what sampling and "
+            "interpolation leave to a perfect network; each column with a network is ours or the "
+            "baseline of the same size.",
+            lost,
         ]
     return "\n\n".join(parts) + "\n"
 
@@ -80,7 +92,26 @@ def _gains(groups: Sequence[Group]) -> str:
                 for key in ("mean_iou", "target_mean_iou")
             ]  # fmt: skip
             rows.append((_size(ours.size), f"{base.name}, {_size(base.size)}", *cells))
+        rows.append((_size(ours.size), "baseline, equal latency", *_at_equal_latency(ours, groups)))
     return markdown(("ours at", "against", "all", "targets"), rows)
+
+
+def _at_equal_latency(ours: Group, groups: Sequence[Group]) -> list[str]:
+    """Gains over uniform sampling in as much time, straight between the sizes measured."""
+    uniform = [group for group in groups if group.sampling == "uniform"]
+    cells = []
+    for key in ("mean_iou", "target_mean_iou"):
+        gains: list[float | None] = []
+        for seed, found in ours.seeds.items():
+            curve = sorted((g.mean["latency_ms"], g.seeds[seed][key]) for g in uniform)
+            times, values = zip(*curve, strict=True)
+            if None in values or not times[0] <= ours.mean["latency_ms"] <= times[-1]:
+                gains.append(None)
+            else:
+                base = float(np.interp(ours.mean["latency_ms"], times, values))
+                gains.append(_less(found[key], base))
+        cells.append(_points(gains))
+    return cells
 
 
 def _stages(groups: Sequence[Group]) -> str:
@@ -149,6 +180,22 @@ def _ceilings(ceilings: Sequence[Record]) -> str:
         for each in ceilings
     ]  # fmt: skip
     return markdown(("sampling", "all", "targets"), rows)
+
+
+def _shortfall(results: Results) -> str:
+    """Ceilings and networks, each with ideal, predicted and uniform points."""
+    rows = []
+    for ours in (group for group in results.groups if group.shortfall):
+        at_own, at_ideal = ours.shortfall
+        ceilings = {c["sampling"]: c for c in results.ceilings if tuple(c["size"]) == ours.size}
+        base = next(g for g in results.groups if g.name == "baseline" and g.size == ours.size)
+        truth = ceilings["ideal"], at_own, ceilings["uniform"]
+        network = at_ideal, ours.mean, base.mean
+        shares = (_percent(each["target_mean_iou"]) for each in (*truth, *network))
+        rows.append((_size(ours.size), *shares))
+    kinds = ("ideal", "predicted", "uniform")
+    head = ["size", *(f"{what}, {kind}" for what in ("truth", "network") for kind in kinds)]
+    return markdown(head, rows) if rows else ""
 
 
 def _with_seeds(group: Group, value: Callable[[Record], Any]) -> str:

@@ -14,6 +14,7 @@ from adaseg_fast import ops
 from adaseg_fast.data import open_dataset
 from adaseg_fast.data.synthetic import SyntheticScenes
 from adaseg_fast.data.transforms import square_crop
+from adaseg_fast.engine.ceiling import ceiling, ceiling_of, ideal_tensor, shortfall
 from adaseg_fast.engine.cost import (
     STAGES,
     downsampler_of,
@@ -21,11 +22,11 @@ from adaseg_fast.engine.cost import (
     multiply_adds,
     predict_in_stages,
 )
-from adaseg_fast.engine.evaluate import ceiling, environment, evaluate
+from adaseg_fast.engine.evaluate import environment, evaluate
 from adaseg_fast.engine.evaluation_table import table
 from adaseg_fast.engine.models import load_segmenter
 from adaseg_fast.metrics import ConfusionMatrix
-from adaseg_fast.nn import AdaptiveSegmenter, UNet
+from adaseg_fast.nn import AdaptiveSegmenter, UniformDownsampler, UNet
 
 from engine_cases import SAMPLER
 
@@ -113,6 +114,42 @@ def test_ideal_sampling_beats_uniform() -> None:
     assert ideal.target_iou > uniform.target_iou
     assert not ideal.multiply_adds and not ideal.seconds
     assert "ideal 8x8" in table([uniform, ideal])
+
+
+def test_shortfall_by_hand(models: dict[str, Path]) -> None:
+    model, config = load_segmenter(models["adaptive"])
+    info = SCENES.info
+    own, better = (ConfusionMatrix(info.num_classes) for _ in range(2))
+    for index in range(len(SCENES)):
+        frame = square_crop(SCENES[index])
+        image = torch.from_numpy(frame.image).permute(2, 0, 1)[None]
+        truth = torch.from_numpy(frame.labels)
+        phi = downsampler_of(model).sampling_tensor(image)
+        small = ops.sample(truth[None, None].long(), phi)[:, 0]
+        scores = torch.nn.functional.one_hot(small, info.num_classes).permute(0, 3, 1, 2).float()
+        own.update(ops.interpolate(scores, phi, truth.shape).argmax(1)[0].byte(), frame.labels)
+        ideal = ops.resize_sampling_tensor(ideal_tensor(truth, info, SAMPLER.size, 1.0), (16, 16))
+        mean, std = downsampler_of(model).mean, downsampler_of(model).std
+        result = model.segmenter(ops.sample(image, ideal, mean=mean, std=std))
+        better.update(ops.interpolate(result, ideal, truth.shape).argmax(1)[0].byte(), frame.labels)
+    at_own, at_ideal = shortfall(model, config, SCENES, quiet=True)
+    assert at_own.sampling == "adaptive" and at_ideal.sampling == "ideal"
+    for found, wanted in ((at_own, own), (at_ideal, better)):
+        # Labels of one-hot scores tie at places, where rounding decides.
+        different = np.abs(found.confusion.counts - wanted.counts).sum()
+        assert different <= 0.01 * wanted.counts.sum()
+        assert found.target_iou == pytest.approx(wanted.mean_iou(info.targets), abs=0.01)
+
+
+def test_ceiling_of_a_uniform_downsampler_is_the_uniform_ceiling() -> None:
+    found = ceiling_of(UniformDownsampler((24, 24)), SCENES, name="uniform", quiet=True)
+    wanted = ceiling(SCENES, (24, 24), quiet=True)
+    assert np.array_equal(found.confusion.counts, wanted.confusion.counts)
+
+
+def test_shortfall_of_a_uniform_model_is_refused(models: dict[str, Path]) -> None:
+    with pytest.raises(ValueError, match="the model samples uniformly"):
+        shortfall(*load_segmenter(models["uniform"]), SCENES, quiet=True)
 
 
 def test_environment_names_what_figures_depend_on() -> None:

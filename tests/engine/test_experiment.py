@@ -14,8 +14,8 @@ from adaseg_fast.data import DataError
 from adaseg_fast.engine import experiment, loop
 from adaseg_fast.engine.experiment import Model, planned_models, run_experiment
 from adaseg_fast.engine.experiment_config import ConfigError, ExperimentConfig, parse_config
-from adaseg_fast.engine.experiment_results import gather, mean_of, write_results
-from adaseg_fast.engine.experiment_table import markdown, report
+from adaseg_fast.engine.experiment_results import Group, gather, mean_of, write_results
+from adaseg_fast.engine.experiment_table import _at_equal_latency, markdown, report
 from adaseg_fast.engine.models import load_segmenter
 
 TRAINING = {"epochs": 2, "rate": 3e-3, "batch_size": 2}
@@ -94,7 +94,7 @@ def test_a_finished_experiment_is_not_done_again(
     def refused(*_: Any, **__: Any) -> Any:
         raise AssertionError("done again")
 
-    for name in ("train_sampler", "train_segmenter", "evaluate", "ceiling"):
+    for name in ("train_sampler", "train_segmenter", "evaluate", "ceiling", "shortfall"):
         monkeypatch.setattr(experiment, name, refused)
     plan, said = run(CONFIG, done[0])
     assert plan == done[1] and said == ["boundary points"]
@@ -173,9 +173,36 @@ def test_the_report_holds_what_was_measured(done: tuple[Path, list[Model]]) -> N
     shown = f"{50 * sum(each):.1f} ({100 * each[0]:.1f}, {100 * each[1]:.1f})"
     line = next(line for line in text.splitlines() if line.startswith("| ours"))
     assert "16x16" in line and shown in line
-    for heading in ("Cost by stage", "Boundaries and small objects", "What sampling alone allows"):
+    for heading in (
+        "Cost by stage",
+        "Boundaries and small objects",
+        "What sampling alone allows",
+        "Where the rest is lost",
+    ):
         assert heading in text
+    lost = next(line for line in text.split("Where the rest is lost")[1].splitlines()
+                if line.startswith("| 16x16"))  # fmt: skip
+    shown = [float(cell) for cell in lost.split("|")[2:-1]]
+    group = next(group for group in results.groups if group.name == "ours")
+    assert shown[1] == pytest.approx(100 * group.shortfall[0]["target_mean_iou"], abs=0.051)
+    assert shown[4] == pytest.approx(100 * group.mean["target_mean_iou"], abs=0.051)
     assert "baseline, equal cost" in text and "pedestrian *" in text
+
+
+def test_gain_at_equal_latency() -> None:
+    def group(sampling: str, side: int, latency: float, *values: float) -> Group:
+        seeds = {
+            seed: {"latency_ms": latency, "mean_iou": value, "target_mean_iou": None}
+            for seed, value in enumerate(values)
+        }
+        mean = {"latency_ms": latency}
+        return Group(sampling, (side, side), (side, side), seeds, mean)
+
+    ours = group("adaptive", 16, 3.0, 0.50, 0.60)
+    uniform = [group("uniform", 16, 2.0, 0.40, 0.40), group("uniform", 32, 6.0, 0.48, 0.80)]
+    # At 3 ms, a quarter of the way, the baselines are at 0.42 and 0.50.
+    assert _at_equal_latency(ours, [ours, *uniform]) == ["+9.0 (+8.0, +10.0)", "-"]
+    assert _at_equal_latency(ours, [ours, uniform[0]]) == ["-", "-"]
 
 
 def test_an_evaluation_of_another_version_is_named(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ import pytest
 from adaseg_fast.data import DataError
 from adaseg_fast.data.image_io import write_json
 from adaseg_fast.data.synthetic import SyntheticScenes
-from adaseg_fast.engine.evaluate import ceiling, evaluate
+from adaseg_fast.engine.ceiling import ceiling
+from adaseg_fast.engine.evaluate import evaluate
 from adaseg_fast.engine.evaluation_table import table
 from adaseg_fast.engine.figures import draw_figures, read_records
 from adaseg_fast.engine.measures import METRICS

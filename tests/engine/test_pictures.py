@@ -14,7 +14,7 @@ from adaseg_fast import ops
 from adaseg_fast.data.synthetic import SyntheticScenes
 from adaseg_fast.engine import pictures
 from adaseg_fast.engine.batches import frame_tensors
-from adaseg_fast.engine.evaluate import ideal_tensor
+from adaseg_fast.engine.ceiling import ideal_tensor
 from adaseg_fast.engine.models import load_segmenter
 from adaseg_fast.engine.pictures import (
     examples,
