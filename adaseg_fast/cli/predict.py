@@ -30,6 +30,12 @@ def add_commands(commands: Any) -> None:
         "--keep-going", action="store_true", help="skip bad pictures, list them, exit with 1"
     )
 
+    predict.add_argument(
+        "--resume",
+        action="store_true",
+        help="leave alone the pictures whose results are all in --output, whichever model made them",
+    )
+
     shrink = command(
         commands, "shrink", _shrink, "store a model's weights in half precision", seed=False
     )
@@ -51,6 +57,7 @@ def _predict(options: argparse.Namespace) -> int:
         overlays=not options.labels_only,
         plot_sampling=options.plot_sampling,
         keep_going=options.keep_going,
+        resume=options.resume,
         quiet=options.quiet,
     )
     for failure in failures:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from adaseg_fast.data.base import DataError, DatasetInfo
 
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+
 _LISTED_MISSING = 5
 _LACK = {"labels": "have no labels", "images": "are not there"}
 _LARGEST_JSON = 2**26  # bytes
@@ -56,12 +58,12 @@ def subfolders(folder: Path) -> list[Path]:
     return [path for path in entries(folder) if path.is_dir()]
 
 
-def pictures(folder: Path, suffixes: Collection[str] = (".jpg", ".jpeg", ".png")) -> list[Path]:
+def pictures(folder: Path) -> list[Path]:
     """The pictures directly in a folder, sorted; hidden files are none."""
     return [
         path
         for path in entries(folder)
-        if path.suffix.lower() in suffixes and not path.name.startswith(".")
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
     ]
 
 

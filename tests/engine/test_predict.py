@@ -13,6 +13,7 @@ import torch
 from adaseg_fast.data import DataError
 from adaseg_fast.data.image_io import read_image, read_labels
 from adaseg_fast.data.synthetic import SyntheticScenes
+from adaseg_fast.engine import predict as module
 from adaseg_fast.engine.models import load_segmenter
 from adaseg_fast.engine.predict import list_pictures, predict
 
@@ -74,7 +75,36 @@ def test_listing_errors(tmp_path: Path, pictures: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"empty: holds no picture"):
         list_pictures([tmp_path / "empty"])
-    twin = tmp_path / "frame 1.jpg"
-    twin.write_bytes(b"")
-    with pytest.raises(DataError, match=r"would both be written as frame 1\.png"):
-        list_pictures([pictures, twin])
+
+
+def test_results_harm_no_picture(tmp_path: Path, pictures: Path, models: dict[str, Path]) -> None:
+    model, config = load_segmenter(models["uniform"])
+    output = tmp_path / "out"
+    twin, shadow = tmp_path / "frame 1.jpg", tmp_path / "frame 0_overlay.jpg"
+    for path, written in ((twin, r"frame 1\.png"), (shadow, r"frame 0_overlay\.png")):
+        path.write_bytes((pictures / "frame 0.jpg").read_bytes())
+        with pytest.raises(DataError, match=f"would both be written as {written}"):
+            predict(model, config, [pictures, path], output, quiet=True)
+    before = {path: path.read_bytes() for path in pictures.iterdir()}
+    (tmp_path / "link").symlink_to(pictures)
+    for folder in (pictures, tmp_path / "link"):
+        with pytest.raises(DataError, match=r"frame 1\.png: the result of .* written over it"):
+            predict(model, config, [pictures], folder, quiet=True)
+    assert {path: path.read_bytes() for path in pictures.iterdir()} == before
+    assert not output.exists()
+
+
+def test_resume_does_what_is_missing(
+    tmp_path: Path, pictures: Path, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, config = load_segmenter(models["uniform"])
+    output = tmp_path / "out"
+    predict(model, config, [pictures], output, quiet=True)
+    whole = {path.name: path.read_bytes() for path in output.iterdir()}
+    (output / "frame 1_overlay.png").unlink()
+    (output / "frame 2.png").unlink()
+    read = []
+    monkeypatch.setattr(module, "read_image", lambda path: read.append(path) or read_image(path))
+    predict(model, config, [pictures], output, resume=True, quiet=True)
+    assert [path.stem for path in read] == ["frame 1", "frame 2"]
+    assert {path.name: path.read_bytes() for path in output.iterdir()} == whole
