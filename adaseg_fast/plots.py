@@ -133,7 +133,10 @@ def class_bars(
     title: str,
 ) -> bytes:
     """Intersection over union of each class, one bar a result, as PNG; targets in bold."""
-    figure = Figure(figsize=(max(7.0, 0.9 * len(classes)), 4.2), layout="constrained")
+    across = max(7.0, 0.9 * len(classes))
+    columns = max(1, int(across / (0.4 + 0.08 * max(len(name) for name, _ in results))))
+    lines = -(-len(results) // columns)
+    figure = Figure(figsize=(across, 4.2 + 0.2 * lines), layout="constrained")
     axis = figure.subplots()
     width = 0.8 / len(results)
     for k, (name, values) in enumerate(results):
@@ -148,7 +151,7 @@ def class_bars(
     axis.set_ylim(0, 105)
     axis.spines[["top", "right"]].set_visible(False)
     axis.set_title(title)
-    axis.legend(frameon=False)
+    figure.legend(loc="outside lower center", ncols=columns, frameon=False)
     return png(figure)
 
 

@@ -4,6 +4,7 @@
     python tests/check_native.py --grids 100000
     python tests/check_native.py --sanitize thread --workers 2 --grids 2000
     python tests/check_native.py --input 8b8a3d22          # what a failure printed, once more
+    python tests/check_native.py --libfuzzer 900           # seconds; with clang's libFuzzer
 
 Compiles csrc/cpu and the harness in tests/native (fuzz.cpp says what is checked) with GCC and runs
 it until the owners of all pixels of that many grids have been compared with exact ones; with the
@@ -84,6 +85,25 @@ def run(command: Sequence[str]) -> None:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")
 
 
+def fuzz_with_clang(folder: Path, seconds: int, seed: int) -> int:
+    """Let libFuzzer choose the inputs; 1 where it found a failure.
+
+    Raises:
+        RuntimeError: no clang++, or it fails; its words are in the message.
+    """
+    clang = shutil.which("clang++")
+    if clang is None:
+        raise RuntimeError("no clang++: libFuzzer comes with clang")
+    program = folder / "libfuzzer"
+    flags = [*PLAIN, *STRICT, "-fsanitize=fuzzer,address,undefined", f"-I{CSRC}", f"-I{HARNESS}"]
+    flags += ["-Wno-unknown-pragmas", "-Wno-pass-failed"]
+    sources = [HARNESS / "fuzz.cpp", *sorted((CSRC / "cpu").glob("*.cpp"))]
+    run([clang, *flags, *map(str, sources), "-o", str(program)])
+    how = [f"-max_total_time={seconds}", f"-seed={seed + 1}", "-max_len=512", "-verbosity=0"]
+    command = [str(program), *how, "-print_final_stats=1", f"-artifact_prefix={folder}/"]
+    return int(subprocess.run(command, env=environment()).returncode != 0)
+
+
 def environment() -> dict[str, str]:
     """Threads that wait leave the processors to those that work; reports name the calls."""
     return {
@@ -101,6 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sanitize", choices=SANITIZERS, default=SANITIZERS[0])
     parser.add_argument("--workers", type=int, default=1, help="calling at once (%(default)s)")
     parser.add_argument("--input", metavar="HEX", help="one input instead of random ones")
+    parser.add_argument("--libfuzzer", type=int, metavar="SECONDS", help="clang's, instead of ours")
     parser.add_argument("--build", type=Path, help="keep what is compiled in this folder")
     options = parser.parse_args(arguments)
     how = ["--grids", str(options.grids), "--seed", str(options.seed)]
@@ -111,6 +132,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = options.build or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         try:
+            if options.libfuzzer is not None:
+                return fuzz_with_clang(folder, options.libfuzzer, options.seed)
             program = build(folder, options.sanitize)
         except RuntimeError as error:
             print(error, file=sys.stderr)

@@ -60,6 +60,14 @@ def test_bars_of_absent_classes_are_empty() -> None:
     assert _decode(data).std() > 10
 
 
+def test_bars_of_many_results_keep_their_height() -> None:
+    few, many = (
+        _decode(class_bars(["a", "b"], [1], [(f"{'long ' * 9}{k}", [0.5, 0.1])] * count, "t"))
+        for k, count in ((0, 2), (1, 30))
+    )
+    assert many.shape[0] > few.shape[0] + 15 * 28  # a line of the legend each
+
+
 def test_trimap_gains_need_a_second_curve() -> None:
     nan = float("nan")
     one = _decode(trimap_curves([("a", [nan, 0.5, 0.7])], "t"))

@@ -165,8 +165,10 @@ ADASEG_INLINE void multiply(Plane<const R> left, int64_t rows, int64_t depth, co
         left.data += count * left.down;
         out.data += count * out.down;
     };
-    for (; row + 6 <= rows; next(6))
+    while (row + 6 <= rows) {
         multiply_rows<6>(left, depth, right, out, cols);
+        next(6);
+    }
     if (row + 4 <= rows) {
         multiply_rows<4>(left, depth, right, out, cols);
         next(4);

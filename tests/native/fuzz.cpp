@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bytes -> a call of every kernel in csrc/cpu/kernels.h, its results checked the slow, obvious way.
-// An entry for libFuzzer (`clang++ -fsanitize=fuzzer,address,undefined fuzz.cpp csrc/cpu/*.cpp`);
-// fuzz_driver.cpp makes inputs where there is none. check_native.py builds and runs the latter.
+// An entry for libFuzzer; fuzz_driver.cpp makes inputs where there is none. check_native.py builds
+// and runs either.
 #include "fuzz_gradients.h"
 #include "fuzz_grids.h"
 #include "fuzz_pixels.h"

@@ -60,7 +60,7 @@ inline void check_sample(Source &source) {
             adaseg::sample(image.view, phi.view, out.view, how, threads);
         }))
         return;
-    const size_t size = adaseg::item_size(type);
+    const auto size = static_cast<int64_t>(adaseg::item_size(type));
     for_each_index(out.view, [&](const Index &at) {
         const Index from = source_of(phi.view, at, height, width);
         if (copies) {

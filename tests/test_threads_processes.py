@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A child forked from a process that ran kernels on threads: it must neither hang nor err.
+"""A child of a process that ran kernels on threads, forked or spawned: it neither hangs nor errs.
 
 OpenMP's threads do not survive a fork, and a region in the child waits for them for ever. Each test
 runs in a process of its own, which is given up on after a while.
@@ -7,6 +7,7 @@ runs in a process of its own, which is given up on after a while.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -46,24 +47,29 @@ def same(results, expected):
     return all(a.tobytes() == b.tobytes() for a, b in zip(results, expected, strict=True))
 """
 
-FORK = """
+CHILDREN = """
 import multiprocessing
+import sys
 
 def child(queue, expected):
     queue.put(same(work(2), expected) and same(work(1), expected))
 
-expected = work(2)
-context = multiprocessing.get_context("fork")
-queue = context.Queue()
-children = [context.Process(target=child, args=(queue, expected)) for _ in range(2)]
-for process in children:
-    process.start()
-for process in children:
-    process.join()
-print([queue.get() for _ in children], same(work(2), expected))
+if __name__ == "__main__":
+    expected = work(2)
+    context = multiprocessing.get_context(sys.argv[1])
+    queue = context.Queue()
+    children = [context.Process(target=child, args=(queue, expected)) for _ in range(2)]
+    for process in children:
+        process.start()
+    found = [queue.get() for _ in children]
+    for process in children:
+        process.join()
+    print(found, same(work(2), expected))
 """
 
 LOADER = """
+import sys
+
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -84,18 +90,18 @@ if __name__ == "__main__":
     torch.set_num_threads(2)
     expected = torch.stack([Sampled()[k] for k in range(6)])
     work(2)
-    found = torch.cat(list(DataLoader(Sampled(), num_workers=2, multiprocessing_context="fork")))
-    print(torch.equal(found, expected))
+    loader = DataLoader(Sampled(), num_workers=2, multiprocessing_context=sys.argv[1])
+    print(torch.equal(torch.cat(list(loader)), expected))
 """
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+each_start = pytest.mark.parametrize("start", multiprocessing.get_all_start_methods())
 
 
-def run(code: str, folder: Path) -> str:
+def run(code: str, folder: Path, start: str) -> str:
     script = folder / "script.py"
     script.write_text(COMMON + code)
     with subprocess.Popen(
-        [sys.executable, str(script)],
+        [sys.executable, str(script), start],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -105,15 +111,25 @@ def run(code: str, folder: Path) -> str:
         try:
             output, errors = process.communicate(timeout=SECONDS)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)  # children that hang outlive their parent
+            kill_all(process)
             pytest.fail(f"no end after {SECONDS} s")
     assert process.returncode == 0, errors
     return output.strip()
 
 
-def test_forked_processes(tmp_path: Path) -> None:
-    assert run(FORK, tmp_path) == "[True, True] True"
+def kill_all(process: subprocess.Popen[str]) -> None:
+    """Children that hang outlive their parent, so they are killed with it where that is possible."""
+    if hasattr(os, "killpg"):
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
 
 
-def test_workers_of_a_data_loader(tmp_path: Path) -> None:
-    assert run(LOADER, tmp_path) == "True"
+@each_start
+def test_children(tmp_path: Path, start: str) -> None:
+    assert run(CHILDREN, tmp_path, start) == "[True, True] True"
+
+
+@each_start
+def test_workers_of_a_data_loader(tmp_path: Path, start: str) -> None:
+    assert run(LOADER, tmp_path, start) == "True"
