@@ -54,12 +54,13 @@ def test_the_whole_path(root: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert not _run(
         "evaluate", *data, "--quiet", "--model", *files, "--ceiling", 16, "--output",
         tmp_path / "evaluation", "--crop", "none", "--metrics", "iou,trimap,objects,boundary",
-        "--workers", 2,
+        "--workers", 2, "--shortfall", "--sampler", sampler / "sampler.safetensors",
     )  # fmt: skip
     printed = capsys.readouterr().out
-    assert "uniform 16x24" in printed and "adaptive 16x24" in printed and "* car" in printed
+    for shown in ("uniform 16x24", "adaptive: at ideal points", "ceiling, sampler", "* car"):
+        assert shown in printed
     record = json.loads((tmp_path / "evaluation" / "evaluation.json").read_text())
-    assert [result["targets"] for result in record["results"]] == [["car", "pole"]] * 4
+    assert [result["targets"] for result in record["results"]] == [["car", "pole"]] * 7
     figures = ("evaluation", "trimap", "trimap_targets", "objects", "cost", "latency")
     names = {f"{figure}.png" for figure in figures}
     assert {path.name for path in (tmp_path / "evaluation").glob("*.png")} == names
@@ -74,6 +75,12 @@ def test_the_whole_path(root: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
         "--plot-sampling",
     )  # fmt: skip
     assert read_labels(tmp_path / "labels" / picture.name).shape == (96, 128)
+    out = ("--quiet", "--output", tmp_path / "none")
+    assert _run("evaluate", *data, "--model", files[0], "--shortfall", *out) == 1
+    assert "--shortfall is about adaptive models" in capsys.readouterr().err
+    judged = ("--sampler", sampler / "sampler.safetensors")
+    assert _run("evaluate", *data, "--model", files[0], *judged, *out) == 1
+    assert "--sampler is judged at the sizes of --ceiling" in capsys.readouterr().err
 
 
 def test_boundary_points_kept_on_disk(

@@ -118,7 +118,7 @@ def run(code: str, folder: Path, start: str) -> str:
 
 
 def kill_all(process: subprocess.Popen[str]) -> None:
-    """Children that hang outlive their parent, so they are killed with it where that is possible."""
+    """Children that hang outlive their parent: they are killed too where that is possible."""
     if hasattr(os, "killpg"):
         os.killpg(process.pid, signal.SIGKILL)
     else:

@@ -33,7 +33,7 @@ def add_commands(commands: Any) -> None:
     predict.add_argument(
         "--resume",
         action="store_true",
-        help="leave alone the pictures whose results are all in --output, whichever model made them",
+        help="leave alone pictures whose results are all in --output, whichever model made them",
     )
 
     shrink = command(

@@ -2,8 +2,8 @@
 """What sampling alone allows, and where an adaptive model falls short of it.
 
 The truth itself, sampled and interpolated back, is the most that any network reaches with the same
-points. Points are uniform, ideal (eq. 2 on the truth) or a model's own. A model that is fed with the
-samples of ideal points shows what better points would give it.
+points. Points are uniform, ideal (eq. 2 on the truth) or a model's own. A model that is fed with
+the samples of ideal points shows what better points would give it.
 """
 
 from __future__ import annotations

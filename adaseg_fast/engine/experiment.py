@@ -56,7 +56,7 @@ from adaseg_fast.engine.train_segmenter import train_segmenter
 from adaseg_fast.nn import AdaptiveSegmenter
 
 # A finished experiment may be extended by these, and go on with other workers.
-_EXTENSIBLE = ("sizes", "seeds")
+_EXTENSIBLE = ("sizes", "seeds", "baseline_sizes")
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def run_experiment(
     """
     if not config.data.train:
         raise ConfigError("the configuration names no data: give --data NAME:PATH")
-    for size in config.sizes:
+    for size in (*config.sizes, *config.baseline_sizes):
         check_size(config.segmenter.network, size)
     output.mkdir(parents=True, exist_ok=True)
     _note_settings(output / "experiment.json", config)
@@ -130,7 +130,7 @@ def run_experiment(
 
 
 def planned_models(config: ExperimentConfig, info: DatasetInfo) -> Iterator[Model]:
-    """Uniform, adaptive and, where that is another size, uniform at equal cost."""
+    """Uniform, adaptive and, where that is another size, uniform at equal cost; other baselines."""
     base = config.segmenter
     for size in config.sizes:
         chosen = [("uniform", size), ("adaptive", size)]
@@ -143,6 +143,10 @@ def planned_models(config: ExperimentConfig, info: DatasetInfo) -> Iterator[Mode
         for seed in config.seeds:
             for sampling, own in chosen:
                 yield Model(sampling, own, seed, size)
+    for size in config.baseline_sizes:
+        if size not in config.sizes:
+            for seed in config.seeds:
+                yield Model("uniform", size, seed, size)
 
 
 def sampler_config(section: SamplerSection, size: Size) -> SamplerConfig:

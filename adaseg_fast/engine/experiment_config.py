@@ -144,6 +144,8 @@ class ExperimentConfig:
     Attributes:
         sizes: the working sizes.
         seeds: everything is trained once for each.
+        baseline_sizes: working sizes of further uniform models, so that there is one as slow as the
+            largest adaptive one.
     """
 
     sizes: tuple[Size, ...]
@@ -153,6 +155,7 @@ class ExperimentConfig:
     segmenter: SegmenterSection
     augmentation: AugmentationSection = field(default_factory=AugmentationSection)
     evaluation: EvaluationSection = field(default_factory=EvaluationSection)
+    baseline_sizes: tuple[Size, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """As JSON gives it back."""

@@ -79,12 +79,14 @@ def gather(output: Path, plan: Sequence[Model]) -> Results:
             shortfalls.setdefault(key, []).append(lost)
     groups = [
         Group(
-            *(key[1], key[2], key[0]),
+            sampling,
+            size,
+            beside,
             seeds,
             mean_of(list(seeds.values())),
-            tuple(mean_of(shortfalls.get(key, [[]]))),
+            tuple(mean_of(shortfalls.get((beside, sampling, size), [[]]))),
         )
-        for key, seeds in found.items()
+        for (beside, sampling, size), seeds in found.items()
     ]
     file = output / "evaluations" / "ceiling" / "evaluation.json"
     ceilings = tuple(read_record(file)["results"]) if file.is_file() else ()

@@ -19,7 +19,6 @@ from adaseg_fast.nn import AdaptiveSegmenter, prepare_for_inference
 from adaseg_fast.plots import overlay, sampling_points
 
 
-
 @dataclass(frozen=True)
 class Failure:
     """A picture that could not be labelled, and why."""

@@ -26,7 +26,7 @@ from adaseg_fast.engine.evaluate import environment, evaluate
 from adaseg_fast.engine.evaluation_table import table
 from adaseg_fast.engine.models import load_segmenter
 from adaseg_fast.metrics import ConfusionMatrix
-from adaseg_fast.nn import AdaptiveSegmenter, UniformDownsampler, UNet
+from adaseg_fast.nn import AdaptiveSegmenter, UNet, UniformDownsampler
 
 from engine_cases import SAMPLER
 

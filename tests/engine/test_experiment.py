@@ -140,6 +140,20 @@ def test_more_seeds_and_sizes_later(tmp_path: Path) -> None:
         run(small, tmp_path)
 
 
+def test_further_baselines(tmp_path: Path) -> None:
+    small = replace(CONFIG, seeds=(0,), segmenter=replace(CONFIG.segmenter, equal_cost=False))
+    run(small, tmp_path)
+    plan, said = run(replace(small, baseline_sizes=((16, 16), (24, 24))), tmp_path)
+    assert [model.size for model in plan if model.sampling == "uniform"] == [(16, 16), (24, 24)]
+    assert [model.size for model in plan if model.sampling == "adaptive"] == [(16, 16)]
+    assert said.count("base network, uniform_24x24/seed_0") == 1
+    results = gather(tmp_path, plan)
+    assert [group.name for group in results.groups] == ["ours", "baseline", "baseline"]
+    lines = report(results, "t").split("What adaptive sampling gains")[1].splitlines()
+    assert sum(line.startswith("| 16x16") and "equal latency" in line for line in lines) == 1
+    assert write_results(results, tmp_path)
+
+
 def test_without_data_and_of_a_wrong_size(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="give --data"):
         run(replace(CONFIG, data=replace(CONFIG.data, train="")), tmp_path)
