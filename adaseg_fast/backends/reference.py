@@ -255,11 +255,16 @@ def boundary_mask(
         second = np.take(labels, range(1, size), axis)
         edge = (first != second) & (first != ignore_index) & (second != ignore_index)
         if classes is not None:
-            edge &= np.isin(first, list(classes)) | np.isin(second, list(classes))
+            edge &= _is_any(first, classes) | _is_any(second, classes)
         for start in (0, 1):
             part = [slice(None)] * 3
             part[axis] = slice(start, start + size - 1)
             out[tuple(part)] |= edge
+
+
+def _is_any(labels: Array, classes: Sequence[int]) -> Array:
+    # Not np.isin: before NumPy 2 it mistakes unsigned numbers for negative ones.
+    return np.logical_or.reduce([np.zeros(labels.shape, bool), *(labels == c for c in classes)])
 
 
 def nearest_boundary(

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numba.core import config as numba_config
 
 import adaseg_fast
 from adaseg_fast import backends
@@ -214,6 +215,9 @@ def test_a_change_in_another_module_is_noticed(tmp_path: Path) -> None:
     assert run_script(COUNT, tmp_path, package) == "0 2"
 
 
+@pytest.mark.skipif(
+    not hasattr(numba_config, "CACHE_LOCATOR_CLASSES"), reason="Numba always finds a folder"
+)
 def test_without_a_folder_to_keep_kernels_in_a_warning_says_so(tmp_path: Path) -> None:
     code = """
 import warnings

@@ -395,3 +395,27 @@ def test_masks_of_damaged_pictures() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             decode_mask(data, most)
+
+
+def test_headers_that_are_none_are_named(tmp_path: Path) -> None:
+    whole = png_of_header(8, 8)
+    without = whole[:8] + whole[8 + 25 :]  # the first chunk, of 13 bytes and its frame, is gone
+    with pytest.raises(DataError, match=r"a\.png: .*does not begin with an IHDR chunk"):
+        read_image(put(tmp_path, "a.png", without))
+    short = b"\xff\xd8" + b"\xff\xc0" + (7).to_bytes(2, "big") + bytes(5)
+    with pytest.raises(DataError, match=r"a\.jpg: .*\(short frame header\)"):
+        read_image(put(tmp_path, "a.jpg", short))
+
+
+def test_what_opencv_refuses_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise cv2.error("no memory")
+
+    write_png(tmp_path / "a.png", np.zeros((8, 8, 3), np.uint8))
+    monkeypatch.setattr(cv2, "imdecode", refused)
+    with pytest.raises(DataError, match=r"a\.png: the PNG cannot be decoded \(no memory\)"):
+        read_image(tmp_path / "a.png")
+    monkeypatch.setattr(cv2, "imencode", lambda *_: (False, None))
+    with pytest.raises(ValueError, match=r"array of shape \(8, 8\) cannot be encoded as a PNG"):
+        write_png(tmp_path / "b.png", np.zeros((8, 8), np.uint8))
+    assert not (tmp_path / "b.png").exists()

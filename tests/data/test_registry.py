@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from adaseg_fast.data import DataError, Frame, open_dataset
+from adaseg_fast.data.base import Joined
 from adaseg_fast.data.camvid import CamVid
 from adaseg_fast.data.folder import FolderDataset
 from adaseg_fast.data.image_io import write_png
@@ -129,3 +130,11 @@ def test_data_and_metrics_need_no_torch(tmp_path: Path) -> None:
     )
     same_package = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=same_package)
+
+
+def test_splits_are_joined_only_with_the_same_classes() -> None:
+    scenes = open_dataset("synthetic:2x64", "val")
+    assert len(Joined([scenes, open_dataset("synthetic:3x64", "train")])) == 5
+    for parts in ([], [scenes, open_dataset("synthetic:2x64", "val", targets=("car",))]):
+        with pytest.raises(ValueError, match="splits of one data set are wanted"):
+            Joined(parts)

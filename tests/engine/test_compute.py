@@ -21,7 +21,7 @@ from adaseg_fast.data.synthetic import SyntheticScenes
 from adaseg_fast.data.transforms import Augmentation
 from adaseg_fast.engine import loop
 from adaseg_fast.engine.batches import Batches, Item
-from adaseg_fast.engine.compute import Compute, joined
+from adaseg_fast.engine.compute import Compute, device_of, joined
 from adaseg_fast.engine.loop import CheckpointError, Schedule, train
 from adaseg_fast.engine.train_sampler import train_sampler
 
@@ -223,3 +223,18 @@ def test_scalars_without_the_package(
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     assert main([*SAMPLER_COMMAND, "--tensorboard", "--output", str(tmp_path)]) == 1
     assert "--tensorboard needs the package tensorboard" in capsys.readouterr().err
+
+
+def test_fewer_frames_than_processes_make_no_batch(tmp_path: Path) -> None:
+    scene, network = SyntheticScenes(1, size=(64, 64)), nn.Linear(1, 1)
+    batches = Batches(scene, Augmentation(), batch_size=2, seed=0, compute=Compute(count=2))
+    how: dict[str, Any] = {"output": tmp_path, "settings": {}, "quiet": True}
+    with pytest.raises(ValueError, match="1 frames make no batch: at least two frames are needed"):
+        train(network, batches, lambda _: (torch.ones(1), torch.ones(1)), Schedule(1, 1e-3), **how)
+
+
+def test_a_device_without_kernels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr("adaseg_fast.engine.compute.build_info", lambda: {"cuda": False})
+    with pytest.raises(ValueError, match="device 'cuda': adaseg_fast was built without CUDA"):
+        device_of("cuda")

@@ -124,3 +124,28 @@ def test_settings_that_make_no_sense_are_named(
     _rewrite(models["uniform"], path, change)
     with pytest.raises(ModelError, match=r"odd\.safetensors: its settings do not describe"):
         load_segmenter(path)
+
+
+def test_samplers_settings_that_make_no_sense_are_named(tmp_path: Path, sampler_file: Path) -> None:
+    path = tmp_path / "odd.safetensors"
+    for change in ({"width": 3}, {"size": [1]}, {"lam": "x"}, {"aux_size": 5}):
+        _rewrite(sampler_file, path, change)
+        with pytest.raises(ModelError, match=r"odd\.safetensors: .* do not describe a sampler"):
+            load_sampler(path)
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("{", r"odd\.safetensors: its settings are not JSON"),
+        ('{"format": 1, "kind": "sampler", "config": 3}', "its settings are not a JSON object"),
+        ('{"format": 99, "kind": "sampler", "config": {}}', "not a model of adaseg_fast, format 1"),
+    ],
+)
+def test_settings_of_another_form_are_named(
+    tmp_path: Path, sampler_file: Path, written: str, message: str
+) -> None:
+    path = tmp_path / "odd.safetensors"
+    save_file(load_file(sampler_file), path, {"adaseg_fast": written})
+    with pytest.raises(ModelError, match=message):
+        load_sampler(path)
