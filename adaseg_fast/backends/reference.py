@@ -264,7 +264,10 @@ def boundary_mask(
 
 def _is_any(labels: Array, classes: Sequence[int]) -> Array:
     # Not np.isin: before NumPy 2 it mistakes unsigned numbers for negative ones.
-    return np.logical_or.reduce([np.zeros(labels.shape, bool), *(labels == c for c in classes)])
+    found = np.zeros(labels.shape, bool)
+    for number in classes:
+        found |= labels == number
+    return found
 
 
 def nearest_boundary(
