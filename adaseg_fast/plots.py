@@ -42,7 +42,8 @@ def sampling_points(image: Image, phi: NDArray[Any], *, radius: int | None = Non
     """The image with a dot at each sampling location, phi (2, h, w), relative (row, column)."""
     drawn = image.copy()
     height, width = image.shape[:2]
-    radius = radius or max(1, round(min(height, width) / 400))
+    between = min(height / phi.shape[1], width / phi.shape[2])  # dots are not to hide the image
+    radius = radius or max(1, round(min(height / 400, width / 400, between / 6)))
     rows = np.rint(np.clip(phi[0], 0, 1) * (height - 1)).astype(int)
     cols = np.rint(np.clip(phi[1], 0, 1) * (width - 1)).astype(int)
     for row, col in zip(rows.flat, cols.flat, strict=True):

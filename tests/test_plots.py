@@ -47,6 +47,14 @@ def test_points_are_drawn_where_they_are() -> None:
     assert not drawn[10:40].any() and not image.any()
 
 
+def test_crowded_points_leave_the_image_to_be_seen() -> None:
+    image = np.zeros((720, 960, 3), np.uint8)
+    for side in (16, 64, 128):
+        phi = np.stack(np.meshgrid(*[np.linspace(0, 1, side)] * 2, indexing="ij"))
+        hidden = sampling_points(image, phi).any(-1).mean()
+        assert 0 < hidden < 0.4, side
+
+
 def test_panel_shows_every_picture() -> None:
     red, blue = (np.full((40, 60, 3), c, np.uint8) for c in ((255, 0, 0), (0, 0, 255)))
     data = panel([[red, blue]] * 2, ["a", "b"], notes=[["x", "y"]] * 2, legend=(("p", "q"), COLORS))
