@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The tests with other versions of torch, NumPy and so on than those of constraints.txt: the oldest
-# that pyproject.toml allows, or the newest there are. Packages that warn of each other's future
+# The tests with other versions of torch, NumPy and so on than those of constraints.txt: of the oldest
+# series that pyproject.toml allows, or the newest there are. Packages that warn of each other's future
 # are no failures here.
 #
 #   tests/check_versions.sh oldest python3.10 [PYTEST-ARGUMENT ...]
@@ -16,7 +16,7 @@ trap 'rm -rf "$scratch"' EXIT
 
 constraints=$scratch/constraints.txt
 case $which in
-    oldest) grep -oE '"[A-Za-z0-9_-]+>=[0-9.]+' pyproject.toml | tr -d '"' | sed 's/>=/==/' ;;
+    oldest) grep -oE '"[A-Za-z0-9_-]+>=[0-9.]+' pyproject.toml | tr -d '"' | sed 's/>=/==/; s/$/.*/' ;;
     newest) ;;
     *)
         echo "oldest or newest is wanted, not $which" >&2
