@@ -19,7 +19,8 @@ namespace {
 
 void py_sample(py::handle image_, py::handle phi_, py::handle out_, const std::vector<double> &mean,
                const std::vector<double> &std, int threads) {
-    const auto [image, phi, out] = sampled(image_, phi_, out_, mean, std);
+    const View phi = sampling_tensor(phi_, 1);
+    const auto [image, out] = sampled(image_, phi, out_, mean, std);
     py::gil_scoped_release nogil;
     sample(image, phi, out, {mean, std}, threads);
 }

@@ -41,8 +41,8 @@ void *workspace_of(py::handle object, int64_t bytes) {
 
 void py_sample(py::handle image_, py::handle phi_, py::handle out_, const std::vector<double> &mean,
                const std::vector<double> &std, int device, uintptr_t stream) {
-    points_of(phi_, 1);
-    const auto [image, phi, out] = sampled(image_, phi_, out_, mean, std);
+    const View phi = points_of(phi_, 1);
+    const auto [image, out] = sampled(image_, phi, out_, mean, std);
     const py::gil_scoped_release nogil;
     const OnDevice on(device);
     cuda::sample(image, phi, out, mean, std, stream_of(stream));

@@ -122,7 +122,7 @@ inline View output(py::handle object, const std::vector<int64_t> &shape, const c
     return view;
 }
 
-// A sampling tensor (items, 2, h, w), h and w at least `least`.
+// A sampling tensor (items, 2, h, w), h and w at least `least`; numbers of its triangles fit int32.
 inline View sampling_tensor(py::handle object, int64_t least) {
     const View phi = view_of(object);
     require(phi.dims == 4 && phi.shape[1] == 2 && phi.shape[2] >= least && phi.shape[3] >= least,
@@ -153,12 +153,12 @@ inline View scores_for(py::handle scores_, const View &phi) {
 
 // What the kernels of the CPU and of CUDA take alike, checked.
 struct Sampled {
-    View image, phi, out;
+    View image, out;
 };
 
-inline Sampled sampled(py::handle image_, py::handle phi_, py::handle out_,
+inline Sampled sampled(py::handle image_, const View &phi, py::handle out_,
                        const std::vector<double> &mean, const std::vector<double> &std) {
-    const View image = view_of(image_), phi = sampling_tensor(phi_, 1);
+    const View image = view_of(image_);
     require(image.dims == 4 && image.shape[2] > 0 && image.shape[3] > 0,
             "image has an unexpected shape");
     require(image.shape[0] == phi.shape[0], "image and phi differ in batch size");
@@ -171,7 +171,7 @@ inline Sampled sampled(py::handle image_, py::handle phi_, py::handle out_,
                          : is_double ? DType::f64
                                      : DType::f32),
             "out has an unexpected dtype");
-    return {image, phi, out};
+    return {image, out};
 }
 
 inline View triangles_out(py::handle out_, const View &phi, int64_t height, int64_t width) {

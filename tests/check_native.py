@@ -95,7 +95,7 @@ def fuzz_with_clang(folder: Path, seconds: int, seed: int) -> int:
     if clang is None:
         raise RuntimeError("no clang++: libFuzzer comes with clang")
     program = folder / "libfuzzer"
-    flags = [*PLAIN, *STRICT, "-fsanitize=fuzzer,address,undefined", f"-I{CSRC}", f"-I{HARNESS}"]
+    flags = [*PLAIN, *STRICT, f"-fsanitize=fuzzer,{SANITIZERS[0]}", f"-I{CSRC}", f"-I{HARNESS}"]
     flags += ["-Wno-unknown-pragmas", "-Wno-pass-failed"]
     sources = [HARNESS / "fuzz.cpp", *sorted((CSRC / "cpu").glob("*.cpp"))]
     run([clang, *flags, *map(str, sources), "-o", str(program)])

@@ -29,7 +29,6 @@ def add_commands(commands: Any) -> None:
     predict.add_argument(
         "--keep-going", action="store_true", help="skip bad pictures, list them, exit with 1"
     )
-
     predict.add_argument(
         "--resume",
         action="store_true",

@@ -22,7 +22,7 @@ from adaseg_fast.engine.cost import downsampler_of
 from adaseg_fast.engine.evaluate import Evaluation, check_classes
 from adaseg_fast.engine.measures import Labels, measure
 from adaseg_fast.engine.models import SegmenterConfig
-from adaseg_fast.nn import AdaptiveSegmenter, prepare_for_inference
+from adaseg_fast.nn import AdaptiveSegmenter, UniformDownsampler, prepare_for_inference
 from adaseg_fast.nn.downsample import Downsampler
 
 Size = tuple[int, int]
@@ -49,9 +49,8 @@ def ceiling(
     """
     shown = f"{size[0]}x{size[1]}"
     if tensor_size is None:
-        uniform = ops.uniform_sampling_tensor(size)
         name = f"ceiling, uniform, {shown}"
-        return _of_truth(frames, size, lambda *_: uniform, "uniform", name, **how)
+        return ceiling_of(UniformDownsampler(size), frames, name=name, **how)
     points = _ideal_points(frames.info, size, tensor_size, lam)
     name = f"ceiling, ideal {tensor_size[0]}x{tensor_size[1]}, {shown}"
     return _of_truth(frames, size, points, "ideal", name, **how)
@@ -69,10 +68,11 @@ def ceiling_of(
     device = next((p.device for p in downsampler.parameters()), torch.device("cpu"))
 
     @torch.inference_mode()
-    def predicted(image: Tensor, _: Tensor) -> Tensor:
+    def chosen(image: Tensor, _: Tensor) -> Tensor:
         return downsampler.sampling_tensor(image[None].to(device)).cpu()
 
-    return _of_truth(frames, downsampler.size, predicted, "adaptive", name, **how)
+    sampling = "uniform" if isinstance(downsampler, UniformDownsampler) else "adaptive"
+    return _of_truth(frames, downsampler.size, chosen, sampling, name, **how)
 
 
 def shortfall(
