@@ -6,7 +6,7 @@ Import what you need: ``adaseg_fast.ops`` (torch), ``adaseg_fast.nn`` (networks)
 ``adaseg_fast.backends`` (NumPy, without torch).
 """
 
-from adaseg_fast.backends.table import (
+from adaseg_fast.backends.select import (
     available_backends,
     build_info,
     get_backend,

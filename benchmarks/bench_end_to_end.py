@@ -9,13 +9,12 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 from torch.nn import functional as F
 
-from adaseg_fast.engine import comparisons, rivals
-from adaseg_fast.engine.cost import STAGES, predict_in_stages
-from adaseg_fast.engine.rivals import Problem
+import gpu_helpers
+from adaseg_fast.engine.benchmark import comparisons, rivals
+from adaseg_fast.engine.benchmark.rivals import Problem
+from adaseg_fast.engine.models.cost import STAGES, predict_in_stages
 from adaseg_fast.nn import prepare_for_inference
 from adaseg_fast.nn.downsample import IMAGE_MEAN, IMAGE_STD
-
-import gpu_helpers
 from bench_helpers import FRAME, contest, every_problem, named, record, sides
 
 

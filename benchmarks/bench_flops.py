@@ -13,7 +13,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from adaseg_fast import ops
-from adaseg_fast.engine.cost import multiply_adds
+from adaseg_fast.engine.models.cost import multiply_adds
 from adaseg_fast.nn import DoubleUNet, UNet
 
 # Tables 2 to 5, in G. The baseline with 22 and with 2 classes, and how much more adaptive sampling

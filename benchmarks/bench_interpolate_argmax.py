@@ -11,11 +11,10 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-from adaseg_fast import ops
-from adaseg_fast.engine import comparisons, rivals
-from adaseg_fast.engine.rivals import Problem
-
 import gpu_helpers
+from adaseg_fast import ops
+from adaseg_fast.engine.benchmark import comparisons, rivals
+from adaseg_fast.engine.benchmark.rivals import Problem
 from bench_helpers import FRAME, LARGE, contest, every_problem, named, record, sides
 
 

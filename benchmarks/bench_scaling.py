@@ -10,9 +10,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
 from adaseg_fast import ops
-from adaseg_fast.engine import rivals
-from adaseg_fast.engine.rivals import Problem, Size
-
+from adaseg_fast.engine.benchmark import rivals
+from adaseg_fast.engine.benchmark.rivals import Problem, Size
 from bench_helpers import FRAME, record
 
 OPERATIONS: dict[str, Callable[[Tensor, Tensor, Size], Tensor]] = {

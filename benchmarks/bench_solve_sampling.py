@@ -8,8 +8,7 @@ from functools import partial
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from adaseg_fast.engine import comparisons
-
+from adaseg_fast.engine.benchmark import comparisons
 from bench_helpers import FRAME, contest, named, sides
 
 

@@ -13,7 +13,7 @@ common=(--data "camvid:$camvid" --cache --min-scale 0.6 --color 0.15 --contrast 
 train() { # NAME VIEW TENSOR LAMBDA WIDTH [OPTION ...]
     local name=$1 view=$2 tensor=$3 lambda=$4 width=$5
     shift 5
-    adaseg-fast train sampler "${common[@]}" --aux-size "$view" --tensor-size "$tensor" \
+    adaseg-fast train sampler "${common[@]}" --view-size "$view" --tensor-size "$tensor" \
         --lam "$lambda" --width "$width" --epochs 100 "$@" --output "$folder/$name"
 }
 

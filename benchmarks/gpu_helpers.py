@@ -20,7 +20,6 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
 import adaseg_fast
-
 from bench_helpers import OURS, record
 
 HAS_DEVICE = torch.cuda.is_available() and bool(adaseg_fast.build_info()["cuda"])

@@ -11,7 +11,7 @@ weights=$(dirname "$0")/../adaseg_fast/weights
 scenes=(--data synthetic:800 --cache --min-scale 0.6 --color 0.1 --width 64 --threads 1 --quiet)
 base=("${scenes[@]}" --size 64 --balance --epochs 40 --batch-size 8 --lr 2e-3)
 
-adaseg-fast train sampler "${scenes[@]}" --aux-size 64 --tensor-size 8 --epochs 60 \
+adaseg-fast train sampler "${scenes[@]}" --view-size 64 --tensor-size 8 --epochs 60 \
     --batch-size 16 --lr 3e-3 --output "$folder/sampler"
 adaseg-fast train segmenter "${base[@]}" --uniform --output "$folder/uniform" &
 adaseg-fast train segmenter "${base[@]}" --sampler "$folder/sampler/sampler.safetensors" \

@@ -57,7 +57,7 @@ endfunction()
 # is linked in, so that the module loads on machines without CUDA.
 function(adaseg_add_cuda target)
   file(GLOB sources CONFIGURE_DEPENDS csrc/cuda/*.cu)
-  target_sources(${target} PRIVATE ${sources} csrc/bindings_cuda.cpp)
+  target_sources(${target} PRIVATE ${sources} csrc/bindings/cuda.cpp)
   set(architectures "${CMAKE_CUDA_ARCHITECTURES}")
   if(adaseg_choose_architectures)
     adaseg_list_architectures(architectures)

@@ -15,8 +15,7 @@ import pytest
 from hypothesis import settings
 
 from adaseg_fast.backends import get_backend
-
-from helpers import CAMVID
+from support.arrays import CAMVID
 
 # The same examples on every run and machine, however slow.
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=20)

@@ -14,9 +14,8 @@ import pytest
 import torch
 
 from adaseg_fast import backends, ops
-
-from helpers import FAST_BACKENDS, Array, grids, patchwork
-from torch_helpers import in_threads
+from support.arrays import FAST_BACKENDS, Array, grids, patchwork
+from support.tensors import in_threads
 
 SIZE = (60, 50)
 

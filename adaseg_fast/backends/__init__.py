@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kernels behind ``adaseg_fast.ops``, and the operations on NumPy arrays, without torch."""
 
-from adaseg_fast.backends.arrays import (
+from adaseg_fast.backends.numpy_api import (
     boundary_mask,
     interpolate,
     interpolate_argmax,
@@ -12,7 +12,7 @@ from adaseg_fast.backends.arrays import (
     solve_sampling,
     triangles,
 )
-from adaseg_fast.backends.table import (
+from adaseg_fast.backends.select import (
     available_backends,
     get_backend,
     kernels,

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from adaseg_fast.backends import system
+from adaseg_fast.backends import energy
 
 Array = NDArray[Any]
 
@@ -293,7 +293,7 @@ def nearest_boundary(
 
 def solve_sampling(targets: Array, out: Array, lam: float, homogeneous: bool, threads: int) -> None:
     """Eq. (2) subject to eq. (3) in a basis where the system is diagonal, in float64."""
-    out[...] = system.solve_sampling(targets, lam, homogeneous)
+    out[...] = energy.solve_sampling(targets, lam, homogeneous)
 
 
 def round_even(numerator: int, denominator: int) -> int:

@@ -14,11 +14,11 @@ from adaseg_fast.cli import evaluate, experiment, figure, predict, show, train
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status is 0, 1 for an error, 2 for wrong usage, 130 for Ctrl-C."""
     options = _parser().parse_args(arguments)
-    from adaseg_fast.data import DataError
-    from adaseg_fast.engine.loop import CheckpointError
-    from adaseg_fast.engine.models import ModelError
+    from adaseg_fast.engine.models.files import ModelError
+    from adaseg_fast.engine.training.loop import CheckpointError
+    from adaseg_fast.storage import StorageError
 
-    expected = (DataError, CheckpointError, ModelError, OSError, ValueError, FloatingPointError)
+    expected = (StorageError, CheckpointError, ModelError, OSError, ValueError, FloatingPointError)
     try:
         _apply(options)
         return int(options.run(options) or 0)
@@ -34,7 +34,7 @@ def _apply(options: argparse.Namespace) -> None:
     import cv2
     import torch
 
-    from adaseg_fast.engine.compute import device_of, several_processes
+    from adaseg_fast.engine.training.placement import device_of, several_processes
 
     if several_processes() and not getattr(options, "several_processes", False):
         raise ValueError("torchrun is for 'train' alone; this command runs in one process")

@@ -85,13 +85,13 @@ def add_commands(commands: Any) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from adaseg_fast.data.image_io import write_json
-    from adaseg_fast.engine.ceiling import ceiling, ceiling_of, shortfall
-    from adaseg_fast.engine.evaluate import evaluate, evaluation_record
-    from adaseg_fast.engine.evaluation_table import table
-    from adaseg_fast.engine.figures import draw_figures
-    from adaseg_fast.engine.models import load_sampler, load_segmenter
+    from adaseg_fast.engine.evaluation.ceiling import ceiling, ceiling_of, shortfall
+    from adaseg_fast.engine.evaluation.curves import draw_figures
+    from adaseg_fast.engine.evaluation.evaluate import evaluate, evaluation_record
+    from adaseg_fast.engine.evaluation.table import table
+    from adaseg_fast.engine.models.files import load_sampler, load_segmenter
     from adaseg_fast.nn import AdaptiveDownsampler
+    from adaseg_fast.storage import write_json
 
     if not options.model and not options.ceiling:
         raise ValueError("nothing to evaluate: give --model FILE, --ceiling SIZE, or both")
@@ -121,7 +121,7 @@ def _evaluate(options: argparse.Namespace) -> int:
                 ceiling(frames, working, tensor_size=tensor_size, lam=options.lam, **how)
             )
         for path, (sampler, settings) in zip(options.sampler, samplers, strict=True):
-            downsampler = AdaptiveDownsampler(sampler, settings.aux_size, working).eval()
+            downsampler = AdaptiveDownsampler(sampler, settings.view_size, working).eval()
             name = f"ceiling, {path.parent.name}, {working[0]}x{working[1]}"
             found = ceiling_of(downsampler.to(options.device), frames, name=name, **how)
             results.append(found)
@@ -136,7 +136,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _plot(options: argparse.Namespace) -> int:
-    from adaseg_fast.engine.figures import draw_figures, read_records
+    from adaseg_fast.engine.evaluation.curves import draw_figures, read_records
 
     drawn = draw_figures(read_records(options.evaluations), options.output)
     print("\n".join(map(str, drawn)))

@@ -36,12 +36,12 @@ def add_commands(commands: Any) -> None:
 def _experiment(options: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    from adaseg_fast.data.image_io import write_atomically
-    from adaseg_fast.engine.experiment import run_experiment
-    from adaseg_fast.engine.experiment_config import read_config
-    from adaseg_fast.engine.experiment_pictures import draw_frames
-    from adaseg_fast.engine.experiment_results import gather, write_results
-    from adaseg_fast.engine.experiment_table import report
+    from adaseg_fast.engine.experiment.config import read_config
+    from adaseg_fast.engine.experiment.examples import draw_frames
+    from adaseg_fast.engine.experiment.report import report
+    from adaseg_fast.engine.experiment.results import gather, write_results
+    from adaseg_fast.engine.experiment.run import run_experiment
+    from adaseg_fast.storage import write_atomically
 
     config = read_config(options.config)
     if options.data is not None:

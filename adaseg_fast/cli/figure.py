@@ -74,8 +74,8 @@ def _frame(parser: argparse.ArgumentParser) -> None:
 
 def _one(options: argparse.Namespace) -> tuple[Any, Any]:
     """The chosen frame, and its data set's classes."""
-    from adaseg_fast.engine.measures import cropped
-    from adaseg_fast.engine.pictures import check_frames
+    from adaseg_fast.engine.evaluation.examples import check_frames
+    from adaseg_fast.engine.evaluation.measures import cropped
 
     frames = open_frames(options, options.split)
     check_frames(frames, [options.frame])
@@ -83,7 +83,7 @@ def _one(options: argparse.Namespace) -> tuple[Any, Any]:
 
 
 def _lambda(options: argparse.Namespace) -> int:
-    from adaseg_fast.engine.pictures import sampling_by_lambda
+    from adaseg_fast.engine.evaluation.examples import sampling_by_lambda
 
     frame, info = _one(options)
     everything = options.boundaries == "all"
@@ -94,10 +94,10 @@ def _lambda(options: argparse.Namespace) -> int:
 
 
 def _tensor(options: argparse.Namespace) -> int:
-    from adaseg_fast.engine.batches import frame_tensors
-    from adaseg_fast.engine.ceiling import ideal_tensor
-    from adaseg_fast.engine.models import load_segmenter
-    from adaseg_fast.engine.pictures import predicted_tensor, tensor_and_resized
+    from adaseg_fast.engine.evaluation.ceiling import ideal_tensor
+    from adaseg_fast.engine.evaluation.examples import predicted_tensor, tensor_and_resized
+    from adaseg_fast.engine.models.files import load_segmenter
+    from adaseg_fast.engine.training.batches import frame_tensors
 
     frame, info = _one(options)
     if options.model is None:
@@ -109,8 +109,8 @@ def _tensor(options: argparse.Namespace) -> int:
 
 
 def _examples(options: argparse.Namespace) -> int:
-    from adaseg_fast.engine.models import load_segmenter
-    from adaseg_fast.engine.pictures import examples
+    from adaseg_fast.engine.evaluation.examples import examples
+    from adaseg_fast.engine.models.files import load_segmenter
 
     picture = examples(
         open_frames(options, options.split),
@@ -124,7 +124,7 @@ def _examples(options: argparse.Namespace) -> int:
 
 
 def _write(path: Path, picture: bytes) -> int:
-    from adaseg_fast.data.image_io import write_atomically
+    from adaseg_fast.storage import write_atomically
 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, picture)

@@ -44,7 +44,7 @@ def add_commands(commands: Any) -> None:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from adaseg_fast.engine.models import load_segmenter
+    from adaseg_fast.engine.models.files import load_segmenter
     from adaseg_fast.engine.predict import predict
 
     model, config = load_segmenter(options.model, options.network)
@@ -69,7 +69,7 @@ def _predict(options: argparse.Namespace) -> int:
 def _shrink(options: argparse.Namespace) -> int:
     import torch
 
-    from adaseg_fast.engine.models import load_segmenter, save_model
+    from adaseg_fast.engine.models.files import load_segmenter, save_model
 
     model, config = load_segmenter(options.model, options.network)
     save_model(options.output, model, config, dtype=torch.float16)

@@ -30,7 +30,7 @@ def add_commands(commands: Any) -> None:
 
 def _demo(options: argparse.Namespace) -> int:
     from adaseg_fast.engine.demo import demo
-    from adaseg_fast.engine.evaluation_table import table
+    from adaseg_fast.engine.evaluation.table import table
 
     results = demo(options.output, scenes=options.scenes, seed=options.seed, quiet=options.quiet)
     print(f"{options.scenes} drawn scenes of 1024 x 1024 that training never saw\n")
@@ -40,8 +40,8 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _benchmark(options: argparse.Namespace) -> int:
-    from adaseg_fast.engine.benchmark import benchmark
-    from adaseg_fast.engine.benchmark_table import table
+    from adaseg_fast.engine.benchmark.run import benchmark
+    from adaseg_fast.engine.benchmark.table import table
 
     result = benchmark(
         options.output,

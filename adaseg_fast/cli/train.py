@@ -38,7 +38,7 @@ def add_commands(commands: Any) -> None:
     data_arguments(sampler, "train")
     sampler.add_argument("--validation-split", default="val", help="measured once at the end")
     sampler.add_argument("--no-validation", action="store_true", help="leave that out")
-    sampler.add_argument("--aux-size", type=size, default="32", help="the view it sees")
+    sampler.add_argument("--view-size", type=size, default="32", help="the view it sees")
     _boundary_arguments(sampler)
     sampler.add_argument(
         "--boundary-cache", type=Path, metavar="FOLDER", help="what 'boundaries' wrote"
@@ -87,7 +87,7 @@ def _boundary_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _cache_settings(options: argparse.Namespace, frames: Any, crops: int, seed: int) -> Any:
     from adaseg_fast.data.transforms import Augmentation
-    from adaseg_fast.engine.boundary_cache import CacheSettings
+    from adaseg_fast.engine.training.boundary_cache import CacheSettings
 
     drawn = "" if options.data_seed is None else f", seed {options.data_seed}"
     return CacheSettings.of(
@@ -102,7 +102,7 @@ def _cache_settings(options: argparse.Namespace, frames: Any, crops: int, seed: 
 
 
 def _boundaries(options: argparse.Namespace) -> int:
-    from adaseg_fast.engine.boundary_cache import fill_cache
+    from adaseg_fast.engine.training.boundary_cache import fill_cache
 
     frames = open_frames(options, options.split)
     settings = _cache_settings(options, frames, options.crops, options.seed)
@@ -116,8 +116,8 @@ def _boundaries(options: argparse.Namespace) -> int:
 def _training(options: argparse.Namespace, section: str, size: Any) -> dict[str, Any]:
     """What both trainings take; ``section`` of a preset is for networks fed with ``size``."""
     from adaseg_fast.data.transforms import Augmentation
-    from adaseg_fast.engine.experiment_config import at_size, read_config
-    from adaseg_fast.engine.loop import Schedule
+    from adaseg_fast.engine.experiment.config import at_size, read_config
+    from adaseg_fast.engine.training.loop import Schedule
 
     epochs, rate, batch_size = 60, 1e-3, 32
     if options.preset is not None:
@@ -148,17 +148,17 @@ def _training(options: argparse.Namespace, section: str, size: Any) -> dict[str,
 
 
 def _train_sampler(options: argparse.Namespace) -> int:
-    from adaseg_fast.engine.boundary_cache import BoundaryCache, squares_of
-    from adaseg_fast.engine.compute import joined
-    from adaseg_fast.engine.models import SamplerConfig
-    from adaseg_fast.engine.train_sampler import train_sampler
+    from adaseg_fast.engine.models.files import SamplerConfig
+    from adaseg_fast.engine.training.boundary_cache import BoundaryCache, squares_of
+    from adaseg_fast.engine.training.placement import joined
+    from adaseg_fast.engine.training.sampler import train_sampler
 
     frames = open_frames(options, options.split)
     cache = None
     if options.boundary_cache is not None:
         settings = _cache_settings(options, frames, *squares_of(options.boundary_cache))
         cache = BoundaryCache(options.boundary_cache, settings)
-    config = SamplerConfig(options.tensor_size, options.aux_size, options.width, options.lam)
+    config = SamplerConfig(options.tensor_size, options.view_size, options.width, options.lam)
     validation = None if options.no_validation else open_frames(options, options.validation_split)
     with joined(options.device, amp=options.amp) as compute:
         result = train_sampler(
@@ -169,7 +169,7 @@ def _train_sampler(options: argparse.Namespace) -> int:
             cache=cache,
             validation=validation,
             compute=compute,
-            **_training(options, "sampler", options.aux_size),
+            **_training(options, "sampler", options.view_size),
         )
     if compute.first:
         for name, value in result.items():
@@ -179,10 +179,10 @@ def _train_sampler(options: argparse.Namespace) -> int:
 
 
 def _train_segmenter(options: argparse.Namespace) -> int:
-    from adaseg_fast.engine.compute import joined
-    from adaseg_fast.engine.models import SegmenterConfig, load_sampler
-    from adaseg_fast.engine.networks import network_width
-    from adaseg_fast.engine.train_segmenter import train_segmenter
+    from adaseg_fast.engine.models.files import SegmenterConfig, load_sampler
+    from adaseg_fast.engine.models.networks import network_width
+    from adaseg_fast.engine.training.placement import joined
+    from adaseg_fast.engine.training.segmenter import train_segmenter
 
     frames = open_frames(options, options.split)
     sampler, sampler_config = (None, None) if options.uniform else load_sampler(options.sampler)

@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from adaseg_fast.data.apolloscape import ApolloScape
 from adaseg_fast.data.base import DataError, DatasetInfo, Frame, SegmentationDataset
 from adaseg_fast.data.cache import CachedFrames
-from adaseg_fast.data.camvid import CamVid
-from adaseg_fast.data.cityscapes import Cityscapes
-from adaseg_fast.data.folder import FolderDataset
-from adaseg_fast.data.supervisely import SuperviselyPerson
-from adaseg_fast.data.synthia import Synthia
+from adaseg_fast.data.readers.apolloscape import ApolloScape
+from adaseg_fast.data.readers.camvid import CamVid
+from adaseg_fast.data.readers.cityscapes import Cityscapes
+from adaseg_fast.data.readers.folder import FolderDataset
+from adaseg_fast.data.readers.supervisely import SuperviselyPerson
+from adaseg_fast.data.readers.synthia import Synthia
 
 __all__ = ["DataError", "DatasetInfo", "Frame", "SegmentationDataset", "open_dataset"]
 
@@ -72,7 +72,9 @@ def open_dataset(
 
 
 def _synthetic(where: str, split: str, **options: Any) -> SegmentationDataset:
-    from adaseg_fast.data.synthetic import SyntheticScenes  # only who wants scenes need load it
+    from adaseg_fast.data.readers.synthetic import (
+        SyntheticScenes,  # only who wants scenes need load it
+    )
 
     match = re.fullmatch(r"([1-9][0-9]*)(?:x([1-9][0-9]*))?", where or str(_SYNTHETIC_COUNT))
     if match is None:

@@ -10,8 +10,10 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from adaseg_fast.storage import StorageError
 
-class DataError(Exception):
+
+class DataError(StorageError):
     """A file or folder of a data set is missing, damaged or inconsistent; the message names it."""
 
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adaseg_fast import storage
 from adaseg_fast.data.base import DataError, DatasetInfo
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 _LISTED_MISSING = 5
 _LACK = {"labels": "have no labels", "images": "are not there"}
-_LARGEST_JSON = 2**26  # bytes
 
 
 @dataclass(frozen=True)
@@ -153,21 +152,15 @@ def split_by_seed(
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file of at most 64 MiB.
+    """The content of a JSON file of a data set, as `storage.read_json`.
 
     Raises:
-        DataError: it cannot be read, is larger, or is not JSON.
+        DataError: it cannot be read, is too large, or is not JSON.
     """
     try:
-        if path.stat().st_size > _LARGEST_JSON:
-            raise DataError(f"{path}: is larger than {_LARGEST_JSON} bytes")
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: is not JSON ({error})") from error
+        return storage.read_json(path)
+    except storage.StorageError as error:
+        raise DataError(str(error)) from error
 
 
 def _no_class(labels: NDArray[Any], wrong: NDArray[np.bool_], path: Path, known: str) -> DataError:

@@ -6,11 +6,11 @@ from __future__ import annotations
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from adaseg_fast.data.image_io import write_atomically, write_json
-from adaseg_fast.data.synthetic import SyntheticScenes
-from adaseg_fast.engine.evaluate import Evaluation, environment, evaluate
-from adaseg_fast.engine.models import load_segmenter
-from adaseg_fast.engine.pictures import LoadedModel, examples
+from adaseg_fast.data.readers.synthetic import SyntheticScenes
+from adaseg_fast.engine.evaluation.evaluate import Evaluation, environment, evaluate
+from adaseg_fast.engine.evaluation.examples import LoadedModel, examples
+from adaseg_fast.engine.models.files import load_segmenter
+from adaseg_fast.storage import write_atomically, write_json
 
 _SHOWN = 3
 

@@ -12,9 +12,9 @@ from tqdm import tqdm
 
 from adaseg_fast.data import DataError
 from adaseg_fast.data.files import IMAGE_SUFFIXES, pictures
-from adaseg_fast.data.image_io import read_image, write_png
-from adaseg_fast.engine.cost import predict_in_stages
-from adaseg_fast.engine.models import SegmenterConfig
+from adaseg_fast.data.images import read_image, write_png
+from adaseg_fast.engine.models.cost import predict_in_stages
+from adaseg_fast.engine.models.files import SegmenterConfig
 from adaseg_fast.nn import AdaptiveSegmenter, prepare_for_inference
 from adaseg_fast.plots import overlay, sampling_points
 

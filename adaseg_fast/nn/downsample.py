@@ -93,7 +93,7 @@ class UniformDownsampler(Downsampler):
 class AdaptiveDownsampler(Downsampler):
     """Sampling at the points that an auxiliary network chooses (sec. 3.1, Fig. 4).
 
-    The image is sampled uniformly at ``aux_size``, ``sampler`` turns that view into a coarse
+    The image is sampled uniformly at ``view_size``, ``sampler`` turns that view into a coarse
     sampling tensor, which is resized to ``size`` (Fig. 5) and used to sample the image. In
     evaluation mode the coarse tensor is projected onto the covering constraints (3) first; in
     training mode it stays as predicted. Freeze a trained sampler with ``.eval()``.
@@ -103,9 +103,9 @@ class AdaptiveDownsampler(Downsampler):
     :meth:`coarse_tensor` itself, or its use in :func:`adaseg_fast.ops.interpolate`.
 
     Args:
-        sampler: module from ``(N, C, *aux_size)``, normalised, to a raw sampling tensor
+        sampler: module from ``(N, C, *view_size)``, normalised, to a raw sampling tensor
             ``(N, 2, h', w')``, as :class:`~adaseg_fast.nn.DoubleUNet` is.
-        aux_size: ``(H', W')`` of the view that the sampler sees, at least 2 each.
+        view_size: ``(H', W')`` of the view that the sampler sees, at least 2 each.
         size: ``(h, w)`` of the small image, at least 2 each.
         mean: subtracted from each channel, in units of the image.
         std: each channel is divided by it afterwards, in units of the image.
@@ -117,18 +117,18 @@ class AdaptiveDownsampler(Downsampler):
     def __init__(
         self,
         sampler: nn.Module,
-        aux_size: tuple[int, int],
+        view_size: tuple[int, int],
         size: tuple[int, int],
         *,
         mean: Sequence[float] = IMAGE_MEAN,
         std: Sequence[float] = IMAGE_STD,
     ) -> None:
         super().__init__(size, mean, std)
-        self.aux_size = _checked_size("aux_size", aux_size)
+        self.view_size = _checked_size("view_size", view_size)
         self.sampler = sampler
-        self.aux_uniform = UniformGrid(self.aux_size)
+        self.aux_uniform = UniformGrid(self.view_size)
 
-    def aux_view(self, image: Tensor) -> Tensor:
+    def view(self, image: Tensor) -> Tensor:
         """Return what the sampler sees of ``image``: ``(N, C, H', W')``, uniform, normalised."""
         self._check(image)
         phi = self.aux_uniform(image.shape[0])
@@ -136,7 +136,7 @@ class AdaptiveDownsampler(Downsampler):
 
     def coarse_tensor(self, image: Tensor) -> Tensor:
         """Return the sampler's own tensor ``(N, 2, h', w')``, with (3) held in evaluation mode."""
-        phi: Tensor = self.sampler(self.aux_view(image))
+        phi: Tensor = self.sampler(self.view(image))
         return phi if self.training else ops.project_to_cover(phi)
 
     def sampling_tensor(self, image: Tensor) -> Tensor:
@@ -144,7 +144,7 @@ class AdaptiveDownsampler(Downsampler):
         return ops.resize_sampling_tensor(self.coarse_tensor(image), self.size)
 
     def extra_repr(self) -> str:
-        return f"aux_size={self.aux_size}, {super().extra_repr()}"
+        return f"view_size={self.view_size}, {super().extra_repr()}"
 
 
 def _checked_size(name: str, size: tuple[int, int]) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adaseg_fast.backends.table import get_backend, get_debug, kernels
+from adaseg_fast.backends.select import get_backend, get_debug, kernels
 from adaseg_fast.ops._addresses import address_of, type_number
 from adaseg_fast.ops._cuda import check_finite, cuda_kernels
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from adaseg_fast.backends.cuda import CudaKernels, native_module
-from adaseg_fast.backends.table import get_debug
+from adaseg_fast.backends.select import get_debug
 from adaseg_fast.ops._addresses import Address, address_of
 
 

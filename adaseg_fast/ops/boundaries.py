@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adaseg_fast.backends import checks, system
+from adaseg_fast.backends import energy, specs
 from adaseg_fast.ops._arrays import Call, check_devices
 from adaseg_fast.ops._register import (
     register,
@@ -110,7 +110,7 @@ def sampling_energy(phi: Tensor, targets: Tensor, lam: float = 1.0) -> Tensor:
 
 
 def _mask_out(labels: Tensor, classes: list[int] | None = None, ignore_index: int = 255) -> Tensor:
-    checks.check_labels(labels)
+    specs.check_labels(labels)
     return labels.new_empty(labels.shape, dtype=torch.bool)
 
 
@@ -126,8 +126,8 @@ def _mask_fill(
 def _nearest_out(
     labels: Tensor, size: Sequence[int], classes: list[int] | None = None, ignore_index: int = 255
 ) -> Tensor:
-    checks.check_labels(labels)
-    h, w = checks.check_size(size, least=2)
+    specs.check_labels(labels)
+    h, w = specs.check_size(size, least=2)
     return labels.new_empty((labels.shape[0], 2, h, w), dtype=torch.float32)
 
 
@@ -148,7 +148,7 @@ def _nearest_fill(
 def _factors(
     h: int, w: int, lam: float, dtype: torch.dtype, device: torch.device
 ) -> tuple[Tensor, ...]:
-    factors = system.fixed_rows(h, w, lam)
+    factors = energy.fixed_rows(h, w, lam)
     return tuple(torch.from_numpy(x.copy()).to(device=device, dtype=dtype) for x in factors)
 
 
@@ -162,7 +162,7 @@ def _solve_rows(out: Tensor, wanted: Tensor, lam: float, homogeneous: bool) -> N
 
 
 def _solve_out(targets: Tensor, lam: float = 1.0, homogeneous: bool = False) -> Tensor:
-    checks.check_targets(targets, lam)
+    specs.check_targets(targets, lam)
     return targets.new_empty(targets.shape)
 
 
@@ -200,9 +200,9 @@ class _Solve(torch.autograd.Function):
 
 
 def _energy(phi: Tensor, targets: Tensor, lam: float = 1.0) -> Tensor:
-    checks.check_phi(phi)
-    checks.check_targets(targets, lam)
-    checks.check_same_shape(phi, targets)
+    specs.check_phi(phi)
+    specs.check_targets(targets, lam)
+    specs.check_same_shape(phi, targets)
     check_devices(phi=phi, targets=targets)
     dtype = torch.promote_types(phi.dtype, targets.dtype)
     if dtype.itemsize < 4:  # sums of 16 bits would lose small terms

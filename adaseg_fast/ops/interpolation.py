@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adaseg_fast.backends import checks
+from adaseg_fast.backends import specs
 from adaseg_fast.ops._arrays import Call, check_devices
 from adaseg_fast.ops._register import (
     register,
@@ -118,9 +118,9 @@ def interpolate_argmax(
 
 
 def _triangles_out(phi: Tensor, size: Sequence[int], diagonal: str = "delaunay") -> Tensor:
-    checks.check_phi(phi)
-    checks.check_size(size)
-    checks.check_diagonal(diagonal)
+    specs.check_phi(phi)
+    specs.check_size(size)
+    specs.check_diagonal(diagonal)
     n, _, h, w = phi.shape
     return phi.new_empty((n, 2 * (h - 1) * (w - 1), 3), dtype=torch.int64)
 
@@ -129,16 +129,16 @@ def _triangles_fill(
     out: Tensor, phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
 ) -> None:
     call = Call(phi)
-    rule = checks.check_diagonal(diagonal)
+    rule = specs.check_diagonal(diagonal)
     call.kernels.triangles(call.array(phi), call.out(out), *size, rule, call.threads)
 
 
 def _rasterize_out(
     phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
 ) -> tuple[Tensor, Tensor]:
-    checks.check_phi(phi)
-    height, width = checks.check_size(size)
-    checks.check_diagonal(diagonal)
+    specs.check_phi(phi)
+    height, width = specs.check_size(size)
+    specs.check_diagonal(diagonal)
     faces = phi.new_empty((phi.shape[0], height, width), dtype=torch.int32)
     dtype = torch.float64 if phi.dtype == torch.float64 else torch.float32
     return faces, phi.new_empty((phi.shape[0], 3, height, width), dtype=dtype)
@@ -149,18 +149,18 @@ def _rasterize_fill(
 ) -> None:
     call = Call(phi)
     faces, weights = out
-    rule = checks.check_diagonal(diagonal)
+    rule = specs.check_diagonal(diagonal)
     call.kernels.rasterize(call.array(phi), call.out(faces), call.out(weights), rule, call.threads)
 
 
 def _interpolate_out(
     scores: Tensor, phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
 ) -> Tensor:
-    checks.check_phi(phi)
-    checks.check_scores(scores, phi)
+    specs.check_phi(phi)
+    specs.check_scores(scores, phi)
     check_devices(scores=scores, phi=phi)
-    height, width = checks.check_size(size)
-    checks.check_diagonal(diagonal)
+    height, width = specs.check_size(size)
+    specs.check_diagonal(diagonal)
     return scores.new_empty((*scores.shape[:2], height, width))
 
 
@@ -168,7 +168,7 @@ def _interpolate_fill(
     out: Tensor, scores: Tensor, phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
 ) -> None:
     call = Call(phi)
-    rule = checks.check_diagonal(diagonal)
+    rule = specs.check_diagonal(diagonal)
     call.kernels.interpolate(call.array(scores), call.array(phi), call.out(out), rule, call.threads)
     call.finish()
 
@@ -176,11 +176,11 @@ def _interpolate_fill(
 def _argmax_out(
     scores: Tensor, phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
 ) -> Tensor:
-    checks.check_phi(phi)
-    checks.check_scores(scores, phi, least_classes=1)
+    specs.check_phi(phi)
+    specs.check_scores(scores, phi, least_classes=1)
     check_devices(scores=scores, phi=phi)
-    height, width = checks.check_size(size)
-    checks.check_diagonal(diagonal)
+    height, width = specs.check_size(size)
+    specs.check_diagonal(diagonal)
     dtype = torch.uint8 if scores.shape[1] <= 256 else torch.int32
     return scores.new_empty((scores.shape[0], height, width), dtype=dtype)
 
@@ -189,7 +189,7 @@ def _argmax_fill(
     out: Tensor, scores: Tensor, phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
 ) -> None:
     call = Call(phi)
-    rule = checks.check_diagonal(diagonal)
+    rule = specs.check_diagonal(diagonal)
     call.kernels.interpolate_argmax(
         call.array(scores), call.array(phi), call.out(out), rule, call.threads
     )
@@ -220,7 +220,7 @@ def _backward_fill(
     diagonal: str = "delaunay",
 ) -> None:
     call = Call(phi)
-    rule = checks.check_diagonal(diagonal)
+    rule = specs.check_diagonal(diagonal)
     call.kernels.interpolate_backward(
         call.array(grad),
         call.array(scores),

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adaseg_fast.backends import checks
+from adaseg_fast.backends import specs
 from adaseg_fast.ops._arrays import Call, check_devices
 from adaseg_fast.ops._register import (
     register,
@@ -54,7 +54,7 @@ def _uniform(
     dtype: torch.dtype | None = None,
     device: torch.device | None = None,
 ) -> Tensor:
-    h, w = checks.check_size(size, least=2)
+    h, w = specs.check_size(size, least=2)
     # In double, then rounded: the ends are exactly 0 and 1 and the middle as close as can be.
     rows = torch.arange(h, dtype=torch.float64, device=device) / (h - 1)
     cols = torch.arange(w, dtype=torch.float64, device=device) / (w - 1)
@@ -81,8 +81,8 @@ def resize_sampling_tensor(phi: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def _resize(phi: Tensor, size: Sequence[int]) -> Tensor:
-    checks.check_phi(phi)
-    rows, cols = checks.check_size(size, least=2)
+    specs.check_phi(phi)
+    rows, cols = specs.check_size(size, least=2)
     computed = phi.float() if phi.element_size() < 4 else phi
     return _lerp_along(_lerp_along(computed, 2, rows), 3, cols).to(phi.dtype)
 
@@ -119,7 +119,7 @@ def project_to_cover(phi: Tensor) -> Tensor:
 
 
 def _project(phi: Tensor) -> Tensor:
-    checks.check_phi(phi)
+    specs.check_phi(phi)
     n, _, h, w = phi.shape
     rows, cols = phi.clamp(0, 1).unbind(1)
     zero, one = phi.new_zeros((1, 1, 1)), phi.new_ones((1, 1, 1))
@@ -161,10 +161,10 @@ def sample(
 def _sample_out(
     image: Tensor, phi: Tensor, mean: list[float] | None = None, std: list[float] | None = None
 ) -> Tensor:
-    checks.check_phi(phi, least=1)
-    checks.check_image(image, phi)
+    specs.check_phi(phi, least=1)
+    specs.check_image(image, phi)
     check_devices(image=image, phi=phi)
-    _, stds = checks.check_normalization(mean, std, image.shape[1])
+    _, stds = specs.check_normalization(mean, std, image.shape[1])
     dtype = image.dtype
     if stds and dtype != torch.float64:
         dtype = torch.float32
@@ -178,7 +178,7 @@ def _sample_fill(
     mean: list[float] | None = None,
     std: list[float] | None = None,
 ) -> None:
-    means, stds = checks.check_normalization(mean, std, image.shape[1])
+    means, stds = specs.check_normalization(mean, std, image.shape[1])
     call = Call(phi)
     call.kernels.sample(
         call.array(image), call.array(phi), call.out(out), means, stds, call.threads

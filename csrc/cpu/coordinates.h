@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "core/view.h"
+#include "array/view.h"
 
 namespace adaseg {
 

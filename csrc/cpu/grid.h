@@ -10,7 +10,7 @@
 
 #include "core/cell.h"
 #include "core/edge.h"
-#include "core/view.h"
+#include "array/view.h"
 #include "cpu/parallel.h"
 
 namespace adaseg {

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "core/view.h"
+#include "array/view.h"
 
 #if defined(__linux__)
 #include <sys/mman.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CPU kernels, each named as its operation. Views are checked by bindings.cpp: outputs are
+// The CPU kernels, each named as its operation. Views are checked by bindings/module.cpp: outputs are
 // C-contiguous, inputs have any strides; shapes as in the operations' Python docstrings.
 // `threads` bounds the number of threads; results do not depend on it.
 #pragma once
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/cell.h"
-#include "core/view.h"
+#include "array/view.h"
 
 namespace adaseg {
 

@@ -7,7 +7,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "core/view.h"
+#include "array/view.h"
 #include "cpu/clones.h"
 
 namespace adaseg {

@@ -4,7 +4,7 @@
 // map is read once. Then a block a point: the tiles' distances bound the answer, and only tiles
 // that may hold it are looked into, a lane a row.
 #include "core/nearest.h"
-#include "cuda/array.h"
+#include "cuda/device/array.h"
 #include "cuda/kernels.h"
 
 #include <type_traits>

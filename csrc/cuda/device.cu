@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // See device.h. On host memory there is but one device.
-#include "cuda/device.h"
-#include "cuda/launch.h"
+#include "cuda/device/device.h"
+#include "cuda/device/launch.h"
 
 namespace adaseg::cuda {
 

@@ -4,7 +4,7 @@
 // goes through the channels, writing 16 bytes at a time. The scores are small and stay in cache:
 // what costs is writing the output.
 #include "core/barycentric.h"
-#include "cuda/faces.h"
+#include "cuda/device/faces.h"
 #include "cuda/kernels.h"
 
 #include <cstdlib>

@@ -4,7 +4,7 @@
 // wins everywhere in it; elsewhere only classes are evaluated that no corner's winner beats at all
 // three corners. Four launches; where all grids are simple, the second and third return at once.
 #include "core/barycentric.h"
-#include "cuda/faces.h"
+#include "cuda/device/faces.h"
 #include "cuda/kernels.h"
 
 namespace adaseg::cuda {

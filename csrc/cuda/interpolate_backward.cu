@@ -3,7 +3,7 @@
 // additions: a few threads a triangle add up gradient times weight over its own pixels in a fixed
 // order, then a thread a vertex gathers what its triangles hold, in their order.
 #include "core/barycentric.h"
-#include "cuda/faces.h"
+#include "cuda/device/faces.h"
 #include "cuda/kernels.h"
 
 namespace adaseg::cuda {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The CUDA kernels, each named as its operation, with the meaning of cpu/kernels.h. Views hold
-// device addresses and are checked by bindings_cuda.cpp. Nothing here allocates or synchronises:
+// device addresses and are checked by bindings/cuda.cpp. Nothing here allocates or synchronises:
 // what an operation needs beside its outputs is a workspace of the size that NAME_workspace tells,
 // aligned to 256 bytes, free again when the stream has come past the call. NaN in `phi` counts as
 // 0 and infinity as the border; nothing is read or written out of bounds.
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/cell.h"
-#include "core/view.h"
+#include "array/view.h"
 
 namespace adaseg::cuda {
 

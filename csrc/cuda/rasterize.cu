@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which triangle owns each pixel, then a thread a pixel for its barycentric weights.
 #include "core/barycentric.h"
-#include "cuda/faces.h"
+#include "cuda/device/faces.h"
 #include "cuda/kernels.h"
 
 namespace adaseg::cuda {

@@ -3,7 +3,7 @@
 // fused normalisation; and its transpose, where the points of a pixel have been brought together by
 // a sort, so that they add up in a fixed order without atomics.
 #include "core/nearest.h"
-#include "cuda/array.h"
+#include "cuda/device/array.h"
 #include "cuda/kernels.h"
 
 namespace adaseg::cuda {

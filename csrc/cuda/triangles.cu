@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sampling grid's triangles as vertex numbers: a thread a cell.
-#include "cuda/grid.h"
+#include "cuda/device/grid.h"
 #include "cuda/kernels.h"
 
 namespace adaseg::cuda {

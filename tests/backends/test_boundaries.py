@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
 
 from adaseg_fast import backends
-
-from helpers import (
+from support.arrays import (
     CAMVID_TARGETS,
     FAST_BACKENDS,
     LAYOUTS,

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from adaseg_fast import backends
-
-from helpers import Array, uniform
+from support.arrays import Array, uniform
 
 every_backend = pytest.mark.parametrize("backend", backends.available_backends())
 

@@ -15,8 +15,7 @@ from scipy.interpolate import LinearNDInterpolator, griddata
 from scipy.spatial import Delaunay
 
 from adaseg_fast import backends
-
-from helpers import (
+from support.arrays import (
     CAMVID_TARGETS,
     DIAGONALS,
     FAST_BACKENDS,

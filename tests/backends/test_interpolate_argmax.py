@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adaseg_fast import backends
-
-from helpers import (
+from support.arrays import (
     DIAGONALS,
     FAST_BACKENDS,
     GRID_KINDS,

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 
 from adaseg_fast import backends
-from adaseg_fast.backends.checks import DIAGONALS as RULES
-
-from helpers import (
+from adaseg_fast.backends.specs import DIAGONALS as RULES
+from support.arrays import (
     DIAGONALS,
     FAST_BACKENDS,
     GRID_KINDS,

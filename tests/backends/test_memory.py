@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from adaseg_fast import backends
-
-from helpers import Array, assert_same, grids, patchwork
+from support.arrays import Array, assert_same, grids, patchwork
 
 every_backend = pytest.mark.parametrize("backend", backends.available_backends())
 

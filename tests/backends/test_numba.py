@@ -22,8 +22,7 @@ from numba.core import config as numba_config
 
 import adaseg_fast
 from adaseg_fast import backends
-
-from helpers import (
+from support.arrays import (
     LAYOUTS,
     NEAR_TIE,
     Array,
@@ -40,8 +39,11 @@ from helpers import (
 
 pytest.importorskip("numba")
 
-from adaseg_fast.backends import _numba_changes, _numba_half, _numba_lattice, _numba_threads
 from adaseg_fast.backends import numba as numba_backend
+from adaseg_fast.backends.numba import changes as _numba_changes
+from adaseg_fast.backends.numba import half as _numba_half
+from adaseg_fast.backends.numba import lattice as _numba_lattice
+from adaseg_fast.backends.numba import threads as _numba_threads
 
 SECONDS = 120
 PACKAGE = Path(adaseg_fast.__file__).parent
@@ -188,7 +190,7 @@ backends.set_backend("numba")
 to_image = np.empty((1, 1, 2, 2))
 backends.kernels().sample_backward(np.ones((1, 1, 2, 2)), np.zeros((1, 2, 2, 2)), to_image, [], 1)
 assert to_image.tolist() == [[[[4, 0], [0, 0]]]]
-from adaseg_fast.backends import _numba_sample
+from adaseg_fast.backends.numba import sample as _numba_sample
 kernels = _numba_sample.pixel_offsets, _numba_sample.scatter
 print(*(sum(sum(getattr(k.stats, name).values()) for k in kernels)
         for name in ("cache_hits", "cache_misses")))

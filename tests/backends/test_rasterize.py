@@ -13,8 +13,7 @@ from matplotlib.tri import Triangulation
 
 from adaseg_fast import backends
 from adaseg_fast.backends.reference import snap
-
-from helpers import (
+from support.arrays import (
     DIAGONALS,
     FAST_BACKENDS,
     GRID_KINDS,

@@ -11,8 +11,7 @@ import pytest
 from adaseg_fast import backends
 from adaseg_fast.backends import reference
 from adaseg_fast.backends.reference import Triangle, lattice_bits, round_even, snap
-
-from helpers import GRID_KINDS, Array, grids
+from support.arrays import GRID_KINDS, Array, grids
 
 Pair = tuple[Fraction, Fraction]
 

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 
 from adaseg_fast import backends
-
-from helpers import (
+from support.arrays import (
     FAST_BACKENDS,
     LAYOUTS,
     Array,

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from adaseg_fast import backends
-
-from helpers import FAST_BACKENDS, Array, assert_close, assert_same, grids
+from support.arrays import FAST_BACKENDS, Array, assert_close, assert_same, grids
 
 fast_backend = pytest.mark.parametrize("backend", FAST_BACKENDS)
 every_backend = pytest.mark.parametrize("backend", backends.available_backends())

@@ -14,9 +14,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.linalg import spsolve
 
 from adaseg_fast import backends
-from adaseg_fast.backends import sampling_energy, system
-
-from helpers import LAYOUTS, Array, assert_close, assert_same, cover, uniform, with_layout
+from adaseg_fast.backends import energy, sampling_energy
+from support.arrays import LAYOUTS, Array, assert_close, assert_same, cover, uniform, with_layout
 
 every_backend = pytest.mark.parametrize("backend", backends.available_backends())
 every_lam = pytest.mark.parametrize("lam", [0.0, 0.1, 1.0, 30.0])
@@ -234,7 +233,7 @@ def test_scipy_solves_the_same_system(backend: str, shape: tuple[int, int], lam:
 def test_large_grids(backend: str, shape: tuple[int, int]) -> None:
     for lam in (0.3, 1e4):
         targets = random_targets(shape, 3)
-        expected = system.solve_sampling(targets, lam)
+        expected = energy.solve_sampling(targets, lam)
         if lam < 1:  # of larger ones, the sparse solver is too rough an oracle
             assert_close(expected[0], sparse_solution(targets[0], lam))
         assert_close(solve_sampling(backend, targets, lam), expected)
@@ -248,7 +247,7 @@ def test_one_grid_after_another(backend: str) -> None:
     for shape in ((5, 4), (4, 5), (5, 5), (5, 4)):
         for lam in (1.0, 0.5, 1.0):
             targets = random_targets(shape)
-            expected = system.solve_sampling(targets, lam)
+            expected = energy.solve_sampling(targets, lam)
             assert_close(solve_sampling(backend, targets, lam), expected)
 
 

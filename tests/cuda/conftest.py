@@ -22,9 +22,8 @@ from types import ModuleType
 import pytest
 
 from adaseg_fast import backends
-from adaseg_fast.backends import table
-
-from cuda_host import HostBackend
+from adaseg_fast.backends import select
+from support.cuda_host import HostBackend
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = ["-std=c++17", "-O1", "-ffp-contract=off", "-fPIC", "-fvisibility=hidden", "-Wall"]
@@ -35,7 +34,7 @@ def _compile(folder: Path) -> Path:
     if compiler is None or sys.platform == "win32":
         pytest.skip("no C++ compiler to run the CUDA kernels on host memory with")
     pybind11 = pytest.importorskip("pybind11", reason="needs pybind11 to bind the kernels")
-    sources = [*(ROOT / "csrc/cuda").glob("*.cu"), ROOT / "csrc/bindings_cuda.cpp"]
+    sources = [*(ROOT / "csrc/cuda").glob("*.cu"), ROOT / "csrc/bindings/cuda.cpp"]
     sources.append(Path(__file__).with_name("host_module.cpp"))
     includes = [ROOT / "csrc", pybind11.get_include(), sysconfig.get_path("include")]
     flags = [*FLAGS, *(f"-I{path}" for path in includes)]
@@ -68,9 +67,9 @@ def host_module(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
 def on_host(request: pytest.FixtureRequest, host_module: ModuleType) -> Iterator[ModuleType]:
     """The NumPy operations run the CUDA kernels, blocks and threads in one order or the other."""
     sys.modules["cuda_host"] = HostBackend(host_module)
-    table.BACKENDS["cuda_host"] = "cuda_host"
+    select.BACKENDS["cuda_host"] = "cuda_host"
     host_module.run_backwards(request.param == "backwards")
     with backends.use_backend("cuda_host"):
         yield host_module
     host_module.run_backwards(False)
-    del table.BACKENDS["cuda_host"], sys.modules["cuda_host"]
+    del select.BACKENDS["cuda_host"], sys.modules["cuda_host"]

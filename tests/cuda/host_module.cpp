@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CUDA kernels as a Python module that runs them on host memory (csrc/cuda/host_run.h).
+// The CUDA kernels as a Python module that runs them on host memory (csrc/cuda/device/host_run.h).
 #include <pybind11/pybind11.h>
 
-#include "cuda/launch.h"
+#include "cuda/device/launch.h"
 
 namespace adaseg {
 void bind_cuda(pybind11::module_ &m);

@@ -13,9 +13,8 @@ from torch import Tensor
 
 import adaseg_fast
 from adaseg_fast import ops
-
-from helpers import DIAGONALS, GRID_KINDS, assert_close, grids, patchwork
-from torch_helpers import LAYOUTS, with_layout
+from support.arrays import DIAGONALS, GRID_KINDS, assert_close, grids, patchwork
+from support.tensors import LAYOUTS, with_layout
 
 HAS_DEVICE = torch.cuda.is_available() and bool(adaseg_fast.build_info()["cuda"])
 pytestmark = pytest.mark.skipif(not HAS_DEVICE, reason="no CUDA device, or no CUDA kernels built")

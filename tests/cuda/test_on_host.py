@@ -12,12 +12,10 @@ import torch
 from hypothesis import HealthCheck, given, settings
 
 from adaseg_fast import backends
-from adaseg_fast.backends.checks import DIAGONALS as RULES
 from adaseg_fast.backends.cuda import CudaKernels
+from adaseg_fast.backends.specs import DIAGONALS as RULES
 from adaseg_fast.ops._addresses import address_of
-
-from cuda_host import HostScratch
-from helpers import (
+from support.arrays import (
     DIAGONALS,
     GRID_KINDS,
     LAYOUTS,
@@ -31,6 +29,7 @@ from helpers import (
     patchwork,
     with_layout,
 )
+from support.cuda_host import HostScratch
 
 pytestmark = pytest.mark.usefixtures("on_host")
 # The kernels are the same for all examples of a test.

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import adaseg_fast
-from adaseg_fast.backends import cuda, table
+from adaseg_fast.backends import cuda, select
 from adaseg_fast.ops import _cuda
 
 
@@ -26,11 +26,11 @@ def test_a_build_without_cuda_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch
 
 
 def test_debugging_is_off_until_it_is_asked_for() -> None:
-    assert table.get_debug() is False
+    assert select.get_debug() is False
     adaseg_fast.set_debug(True)
-    assert table.get_debug() is True
+    assert select.get_debug() is True
     adaseg_fast.set_debug(False)
-    assert table.get_debug() is False
+    assert select.get_debug() is False
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

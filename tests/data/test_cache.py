@@ -8,7 +8,7 @@ import pytest
 
 from adaseg_fast.data import Frame, open_dataset
 from adaseg_fast.data.cache import CachedFrames
-from adaseg_fast.data.synthetic import SyntheticScenes
+from adaseg_fast.data.readers.synthetic import SyntheticScenes
 
 
 class _Counting(SyntheticScenes):

@@ -15,9 +15,9 @@ import pytest
 
 from adaseg_fast.data import DataError, Frame, open_dataset
 from adaseg_fast.data.base import Joined
-from adaseg_fast.data.camvid import CamVid
-from adaseg_fast.data.folder import FolderDataset
-from adaseg_fast.data.image_io import write_png
+from adaseg_fast.data.images import write_png
+from adaseg_fast.data.readers.camvid import CamVid
+from adaseg_fast.data.readers.folder import FolderDataset
 
 CLASSES = ["Pole", "SignSymbol", "Car", "Pedestrian", "Bicyclist"]
 
@@ -39,7 +39,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, dict[str, object]]
     module = SimpleNamespace(
         SyntheticScenes=lambda count, **options: calls.append((count, options))
     )
-    monkeypatch.setitem(sys.modules, "adaseg_fast.data.synthetic", module)
+    monkeypatch.setitem(sys.modules, "adaseg_fast.data.readers.synthetic", module)
     return calls
 
 
@@ -126,7 +126,7 @@ def test_instances_survive_the_cache() -> None:
 def test_data_and_metrics_need_no_torch(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['torch'] = None\n"
-        "import adaseg_fast.data.transforms, adaseg_fast.data.image_io, adaseg_fast.metrics\n"
+        "import adaseg_fast.data.transforms, adaseg_fast.data.images, adaseg_fast.metrics\n"
     )
     same_package = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=same_package)

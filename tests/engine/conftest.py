@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from adaseg_fast.data.synthetic import SyntheticScenes
-from adaseg_fast.engine.models import load_sampler
-from adaseg_fast.engine.train_sampler import train_sampler
-from adaseg_fast.engine.train_segmenter import train_segmenter
-
-from engine_cases import SAMPLER, SHORT, segmenter_config, write_folder
+from adaseg_fast.data.readers.synthetic import SyntheticScenes
+from adaseg_fast.engine.models.files import load_sampler
+from adaseg_fast.engine.training.sampler import train_sampler
+from adaseg_fast.engine.training.segmenter import train_segmenter
+from support.engine_cases import SAMPLER, SHORT, segmenter_config, write_folder
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from adaseg_fast.data import DataError
-from adaseg_fast.data.image_io import read_image, read_labels
-from adaseg_fast.data.synthetic import SyntheticScenes
+from adaseg_fast.data.images import read_image, read_labels
+from adaseg_fast.data.readers.synthetic import SyntheticScenes
 from adaseg_fast.engine import predict as module
-from adaseg_fast.engine.models import load_segmenter
+from adaseg_fast.engine.models.files import load_segmenter
 from adaseg_fast.engine.predict import list_pictures, predict
 
 

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 
 from adaseg_fast.metrics import BoundaryF
-
-from metric_cases import IMAGES, Labels, boundary_pixels, random_pair
+from support.metric_cases import IMAGES, Labels, boundary_pixels, random_pair
 
 
 def slow_scores(

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 
 from adaseg_fast.metrics import ObjectRecall
-
-from metric_cases import IMAGES, Labels, random_pair
+from support.metric_cases import IMAGES, Labels, random_pair
 
 
 def slow_objects(

@@ -12,8 +12,7 @@ from hypothesis import given
 from scipy.ndimage import distance_transform_edt
 
 from adaseg_fast.metrics import TrimapAccuracy
-
-from metric_cases import IMAGES, Labels, boundary_pixels, random_pair
+from support.metric_cases import IMAGES, Labels, boundary_pixels, random_pair
 
 
 def slow_accuracy(

@@ -10,7 +10,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/view.h"
+#include "array/view.h"
 
 namespace fuzz {
 

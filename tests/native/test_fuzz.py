@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import check_native
+from audits import check_native
 
 pytestmark = pytest.mark.skipif(
     check_native.compiler() is None or not sys.platform.startswith("linux"),

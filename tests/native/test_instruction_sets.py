@@ -23,9 +23,8 @@ import numpy as np
 import pytest
 
 from adaseg_fast import backends
-from adaseg_fast.backends import table
-
-from helpers import GRID_KINDS, Array, assert_same, grids, patchwork
+from adaseg_fast.backends import select
+from support.arrays import GRID_KINDS, Array, assert_same, grids, patchwork
 
 CSRC = Path(__file__).resolve().parents[2] / "csrc"
 # Little optimisation, which compiles faster, but what could change a result: vector instructions
@@ -62,7 +61,9 @@ def bindings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pybind11 = pytest.importorskip("pybind11", reason="needs pybind11 to bind the kernels")
     made = tmp_path_factory.mktemp("bindings") / "bindings.o"
     includes = (f"-I{pybind11.get_include()}", f"-I{sysconfig.get_path('include')}")
-    compile_file(CSRC / "bindings.cpp", made, ONE_SET, "-O0", "-fvisibility=hidden", *includes)
+    compile_file(
+        CSRC / "bindings/module.cpp", made, ONE_SET, "-O0", "-fvisibility=hidden", *includes
+    )
     return made
 
 
@@ -98,9 +99,9 @@ def variant(
     spec.loader.exec_module(module)
     assert module.instruction_set == "baseline"  # it has nothing to choose from
     sys.modules[name] = module
-    table.BACKENDS[name] = name
+    select.BACKENDS[name] = name
     yield name
-    del table.BACKENDS[name], sys.modules[name]
+    del select.BACKENDS[name], sys.modules[name]
 
 
 def check_same(variant: str, function: Callable[[], Any]) -> None:

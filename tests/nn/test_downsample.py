@@ -72,7 +72,7 @@ def test_adaptive_step_by_step_is_the_whole(size, training):
     np.testing.assert_allclose(
         sampler.seen[0].numpy(), nearest_by_hand(image, view), rtol=1e-5, atol=1e-6
     )
-    assert torch.equal(sampler.seen[0], model.aux_view(image))
+    assert torch.equal(sampler.seen[0], model.view(image))
     coarse = sampler.phi.expand(2, -1, -1, -1)
     coarse = coarse if training else ops.project_to_cover(coarse)
     assert torch.equal(model.coarse_tensor(image), coarse)
@@ -135,7 +135,7 @@ def test_float_image_and_own_statistics():
     sampler = Constant(ops.uniform_sampling_tensor((3, 3)))
     adaptive = AdaptiveDownsampler(sampler, (9, 9), (9, 9), mean=[0.5], std=[0.25]).eval()
     assert adaptive.mean == (0.5,) and adaptive.std == (0.25,)
-    torch.testing.assert_close(adaptive.aux_view(image), (image - 0.5) / 0.25)
+    torch.testing.assert_close(adaptive.view(image), (image - 0.5) / 0.25)
     torch.testing.assert_close(adaptive(image)[0], (image - 0.5) / 0.25)
 
 
@@ -159,7 +159,7 @@ def test_an_image_of_another_layout_is_refused(image):
     shape = str(tuple(image.shape)).replace("(", r"\(").replace(")", r"\)")
     match = rf"image must have shape \(N, C, H, W\) with C = 3 channels, got shape {shape}"
     adaptive = AdaptiveDownsampler(Constant(outside((3, 3))), (4, 4), (4, 4))
-    for call in (UniformDownsampler((4, 4)), adaptive, adaptive.aux_view):
+    for call in (UniformDownsampler((4, 4)), adaptive, adaptive.view):
         with pytest.raises(ValueError, match=match):
             call(image)
 
@@ -188,5 +188,5 @@ def test_bad_arguments(arguments, message):
 
 
 def test_bad_size_of_the_view():
-    with pytest.raises(ValueError, match=r"aux_size must be two numbers, .* got \(8, 1\)"):
+    with pytest.raises(ValueError, match=r"view_size must be two numbers, .* got \(8, 1\)"):
         AdaptiveDownsampler(nn.Identity(), (8, 1), (8, 8))

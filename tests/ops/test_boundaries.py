@@ -12,9 +12,8 @@ from torch import Tensor
 
 from adaseg_fast import backends, ops
 from adaseg_fast.ops.boundaries import _solve_by_products
-
-from helpers import assert_close, assert_same, patchwork
-from torch_helpers import LAYOUTS, every_backend, in_threads, with_layout
+from support.arrays import assert_close, assert_same, patchwork
+from support.tensors import LAYOUTS, every_backend, in_threads, with_layout
 
 LABEL_TYPES = (
     *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),

@@ -11,8 +11,7 @@ from torch import Tensor
 from torch._dynamo.testing import CompileCounterWithBackend
 
 from adaseg_fast import ops
-
-from helpers import grids
+from support.arrays import grids
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from adaseg_fast import backends, ops
-
-from torch_helpers import every_backend
+from support.tensors import every_backend
 
 PHI = ops.uniform_sampling_tensor((3, 4))
 IMAGE = torch.zeros(1, 3, 5, 6, dtype=torch.uint8)

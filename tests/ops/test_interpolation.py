@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from adaseg_fast import backends, ops
-
-from helpers import DIAGONALS, FAST_BACKENDS, assert_close, assert_same, count_flips, grids
-from torch_helpers import LAYOUTS, every_backend, in_threads, with_layout
+from support.arrays import DIAGONALS, FAST_BACKENDS, assert_close, assert_same, count_flips, grids
+from support.tensors import LAYOUTS, every_backend, in_threads, with_layout
 
 FLOATS = (torch.float64, torch.float32, torch.float16)
 SIZE = (19, 14)

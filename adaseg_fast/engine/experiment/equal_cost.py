@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""At which working size a uniform model costs as much as an adaptive one."""
+
+from __future__ import annotations
+
+import torch
+
+from adaseg_fast.engine.models.cost import multiply_adds
+from adaseg_fast.engine.models.files import SamplerConfig, build_sampler
+from adaseg_fast.engine.models.networks import build_network, size_step
+
+Size = tuple[int, int]
+
+
+def equal_cost_size(
+    network: str, width: int | None, num_classes: int, size: Size, sampler: SamplerConfig
+) -> Size:
+    """The size, not below ``size``, whose multiply-adds come nearest to the adaptive model's.
+
+    Args:
+        network, width, num_classes: of the base network, see `networks.build_network`.
+        size: the adaptive model's working size.
+        sampler: its auxiliary network.
+
+    Returns:
+        A size of the aspect of ``size``, of multiples that the network takes. It is ``size`` itself
+        where the auxiliary network costs less than half of what the next size adds.
+    """
+    with torch.device("meta"):
+        base, auxiliary = build_network(network, num_classes, width), build_sampler(sampler)
+    step = size_step(network)
+
+    def cost(at: Size) -> int:
+        return multiply_adds(base, (1, 3, *at))
+
+    wanted = cost(size) + multiply_adds(auxiliary, (1, 3, *sampler.view_size))
+    best, missing = size, wanted - cost(size)
+    rows = size[0]
+    while True:
+        rows += step
+        larger = rows, step * round(size[1] * rows / size[0] / step)
+        off = cost(larger) - wanted
+        if abs(off) < missing:
+            best = larger
+        if off >= 0:
+            return best
+        missing = -off

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures of evaluations, in one run or drawn again from files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+
+from adaseg_fast.data.readers.synthetic import SyntheticScenes
+from adaseg_fast.engine.evaluation.ceiling import ceiling
+from adaseg_fast.engine.evaluation.curves import draw_figures, read_records
+from adaseg_fast.engine.evaluation.evaluate import evaluate
+from adaseg_fast.engine.evaluation.measures import METRICS
+from adaseg_fast.engine.evaluation.table import table
+from adaseg_fast.engine.models.files import load_segmenter
+from adaseg_fast.storage import StorageError, write_json
+
+SCENES = SyntheticScenes(2, size=(64, 96), split="val")
+
+
+def record(results: list[Any]) -> dict[str, Any]:
+    about = {"data": SCENES.info.name, "split": ["val"], "frames": len(SCENES), "crop": "none"}
+    return {**about, "results": [result.record() for result in results]}
+
+
+@pytest.fixture(scope="module")
+def results(models: dict[str, Path]) -> list[Any]:
+    how = {"metrics": METRICS, "crop": "none", "quiet": True}
+    found = [evaluate(*load_segmenter(path), SCENES, **how) for path in models.values()]
+    return [*found, ceiling(SCENES, (16, 24), **how)]
+
+
+def test_every_figure_that_the_results_have(results: list[Any], tmp_path: Path) -> None:
+    drawn = draw_figures(record(results), tmp_path)
+    assert {path.stem for path in drawn} == {
+        "evaluation", "trimap", "trimap_targets", "objects", "cost", "latency",
+    }  # fmt: skip
+    for path in drawn:
+        picture = cv2.imread(str(path))
+        assert picture.shape[1] > 600 and picture.std() > 10
+
+
+def test_only_the_figures_that_the_results_have(tmp_path: Path) -> None:
+    plain = ceiling(SCENES, (16, 24), crop="none", quiet=True)
+    assert [path.name for path in draw_figures(record([plain]), tmp_path)] == ["evaluation.png"]
+
+
+def test_figures_from_files_are_the_same(results: list[Any], tmp_path: Path) -> None:
+    files = []
+    for number, result in enumerate(results):
+        files.append(tmp_path / f"{number}.json")
+        write_json(files[-1], record([result]))
+    draw_figures(record(results), tmp_path / "at once")
+    drawn = draw_figures(read_records(files), tmp_path / "again")
+    for path in drawn:
+        assert path.read_bytes() == (tmp_path / "at once" / path.name).read_bytes()
+
+
+def test_results_of_other_frames_are_refused(results: list[Any], tmp_path: Path) -> None:
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+    write_json(first, record(results))
+    write_json(second, {**record(results), "crop": "square"})
+    with pytest.raises(
+        StorageError, match=r"b\.json: its crop is square, but that of .*a\.json is"
+    ):
+        read_records([first, second])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("{", "is not an evaluation.json"), ("{}", "is not an"), ("[1]", "is not an"), (None, "read")],
+)
+def test_other_files_are_refused(tmp_path: Path, text: str | None, message: str) -> None:
+    path = tmp_path / "x.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(StorageError, match=rf"x\.json: .*{message}"):
+        read_records([path])
+
+
+def test_empty_results_are_refused(results: list[Any], tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({**record(results), "results": []}))
+    with pytest.raises(StorageError, match=r"x\.json: holds no results"):
+        read_records([path])
+
+
+def test_table_has_what_was_measured(results: list[Any]) -> None:
+    text = table(results)
+    for row in ("accuracy near target boundaries", "within 16 px", "boundary F, targets",
+                "smallest quarter", "mean IoU, targets", "multiply-adds"):  # fmt: skip
+        assert row in text
+    lines = text.splitlines()
+    objects = len(results[0].measures.objects.objects())
+    assert any(line.startswith(f"recall of {objects} target objects") for line in lines)
+    widest = max(len(line) for line in lines[:-1])
+    assert widest < 120
+    plain = table([ceiling(SCENES, (16, 24), quiet=True)])
+    assert "boundary F" not in plain and "recall of" not in plain

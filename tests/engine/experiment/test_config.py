@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configurations of experiments: the package's own, and what is refused in anyone's."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+from adaseg_fast.engine.experiment.config import (
+    ConfigError,
+    at_size,
+    own_experiments,
+    parse_config,
+    read_config,
+)
+
+TRAINING = {"epochs": 1, "rate": 1e-3, "batch_size": 2}
+LEAST: dict[str, Any] = {
+    "sizes": [16, [24, 32]],
+    "seeds": [0],
+    "data": {"train": "synthetic:2x64"},
+    "sampler": TRAINING,
+    "segmenter": TRAINING,
+}
+
+
+def test_what_is_not_said_has_a_default() -> None:
+    config = parse_config(LEAST, "x")
+    assert config.sizes == ((16, 16), (24, 32))
+    assert config.sampler.lam == 1.0 and config.sampler.tensor_size == 8  # the paper's
+    assert config.segmenter.equal_cost and config.evaluation.crop == "square"
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "epochs"),
+    [("apolloscape", 1e-5, 33), ("supervisely", 1e-4, 1000), ("synthia", 1e-4, 500)],
+)
+def test_the_papers_settings(name: str, rate: float, epochs: int) -> None:
+    config = read_config(name)
+    batches = {16: 128, 32: 128, 64: 128, 128: 32, 256: 24, 512: 12}
+    for section in (config.sampler, config.segmenter):
+        assert (section.rate, section.epochs) == (rate, epochs)
+    for side, batch in batches.items():
+        assert at_size(config.segmenter.batch_size, (side, side)) == batch
+    assert config.segmenter.network == "unet" and config.sampler.loss == "proposal"
+
+
+@pytest.mark.parametrize("name", own_experiments())
+def test_own_configurations_are_whole(name: str) -> None:
+    config = read_config(name)
+    assert config.plain()["sizes"] == [list(size) for size in config.sizes]
+    # Those of data sets on disk leave the folder to the command.
+    assert bool(config.data.train) == (name == "synthetic")
+
+
+def test_the_documented_example() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "experiments.md").read_text()
+    example = page.partition("```toml\n")[2].partition("```")[0]
+    config = parse_config(tomllib.loads(example), "docs")
+    assert config.sizes[2] == (96, 192) and config.segmenter.batch_size == {64: 64, 128: 16}
+
+
+def test_values_by_size() -> None:
+    values = {32: 128, 64: 64, 128: 8}
+    sides = (16, 32, 63, 64, 127, 128, 500)
+    assert [at_size(values, (side, side)) for side in sides] == [128, 128, 128, 64, 64, 8, 8]
+    assert at_size(values, (70, 200)) == 64
+    assert at_size(5, (16, 16)) == 5
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sizes": []}, "at least one"),
+        ({"sizes": [1]}, "sizes: a list of sizes"),
+        ({"sizes": [[16, 16, 16]]}, "sizes: a list of sizes"),
+        ({"seeds": 3}, "seeds: a list of whole numbers"),
+        ({"speed": 3}, "'speed' is none of sizes, seeds, data"),
+        ({"data": 3}, "data: a table is wanted"),
+        ({"data": {"train": 3}}, "data: train: a text"),
+        ({"data": {"cache": 1}}, "data: cache: true or false"),
+        ({"data": {"targets": "car"}}, "data: targets: a list of texts"),
+        ({"sampler": {"epochs": 1, "rate": 1e-3}}, "sampler: 'batch_size' is missing"),
+        ({"sampler": TRAINING | {"batch_size": {"big": 1}}}, "batch_size: a whole number, or"),
+        ({"sampler": TRAINING | {"batch_size": {}}}, "batch_size: a whole number, or"),
+        ({"sampler": TRAINING | {"boundaries": "none"}}, "sampler.boundaries is 'none'"),
+        ({"segmenter": TRAINING | {"rate": "fast"}}, "segmenter: rate: a number is wanted"),
+        ({"evaluation": {"metrics": ["dice"]}}, "evaluation.metrics: 'dice'"),
+        ({"evaluation": {"crop": "round"}}, "evaluation.crop is 'round'"),
+    ],
+)
+def test_errors_name_file_and_key(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"mine.toml: .*{message}"):
+        parse_config(LEAST | change, "mine.toml")
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"gone.toml: cannot be read .*apolloscape, camvid"):
+        read_config(str(tmp_path / "gone.toml"))
+    file = tmp_path / "bad.toml"
+    file.write_text("sizes = [")
+    with pytest.raises(ConfigError, match=r"bad.toml: is no TOML"):
+        read_config(str(file))
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match=r"bad.toml: is no TOML"):
+        read_config(str(file))

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of the engine share: small settings, and drawn scenes as files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+
+from adaseg_fast.data.readers.synthetic import SyntheticScenes
+from adaseg_fast.engine.models.files import SamplerConfig, SegmenterConfig
+from adaseg_fast.engine.training.loop import Schedule
+
+SAMPLER = SamplerConfig(size=(4, 4), view_size=(16, 16), width=8)
+SHORT = Schedule(epochs=1, learning_rate=1e-3)
+
+
+def segmenter_config(sampler: SamplerConfig | None) -> SegmenterConfig:
+    info = SyntheticScenes(1, size=(64, 64)).info
+    return SegmenterConfig(
+        (16, 16), 8, sampler, info.classes, info.colors, info.targets, dataset=info.name
+    )
+
+
+def write_folder(root: Path, counts: dict[str, int], size: tuple[int, int] = (96, 128)) -> Path:
+    """Drawn scenes in the `folder` layout."""
+    for split, count in counts.items():
+        scenes = SyntheticScenes(count, split=split, size=size)
+        for kind in ("images", "labels"):
+            (root / kind / split).mkdir(parents=True)
+        for index in range(count):
+            frame = scenes[index]
+            name = f"{frame.name}.png"
+            cv2.imwrite(str(root / "images" / split / name), frame.image[..., ::-1])
+            cv2.imwrite(str(root / "labels" / split / name), frame.labels)
+    info = scenes.info
+    classes = [
+        {"id": number, "name": name, "color": list(color)}
+        for number, (name, color) in enumerate(zip(info.classes, info.colors, strict=True))
+    ]
+    description = {"ignore_index": info.ignore_index, "classes": classes}
+    (root / "classes.json").write_text(json.dumps(description))
+    return root
