@@ -50,7 +50,7 @@ part tests 110 "${pytest[@]}" tests/cuda/test_device.py || failed=1
 # Without torch's own pool of memory every array has its own bounds.
 for tool in memcheck racecheck; do
     part "$tool" 60 env PYTORCH_NO_CUDA_MEMORY_CACHING=1 compute-sanitizer --tool "$tool" \
-        --error-exitcode 1 "$python" benchmarks/gpu_every_op.py || failed=1
+        --error-exitcode 1 "$python" benchmarks/gpu/every_op.py || failed=1
 done
 part benchmarks 150 "${pytest[@]}" benchmarks -k gpu --benchmark-json="$out/benchmark.json" ||
     failed=1
@@ -58,5 +58,5 @@ part benchmarks 150 "${pytest[@]}" benchmarks -k gpu --benchmark-json="$out/benc
 echo
 printf '%s\n' "${summary[@]}"
 grep -hE '^[0-9]+ (passed|failed)|passed|ERROR SUMMARY|RACECHECK SUMMARY' "$out"/{tests,memcheck,racecheck}.log
-[[ -f $out/benchmark.json ]] && "$python" benchmarks/gpu_table.py "$out/benchmark.json"
+[[ -f $out/benchmark.json ]] && "$python" benchmarks/gpu/table.py "$out/benchmark.json"
 exit "$failed"

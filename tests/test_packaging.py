@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a user gets from `pip install`: versions, files, pins, and kernels that need no torch."""
+"""What `pip install` gives a user: versions, files, pins, programs, and kernels without torch."""
 
 from __future__ import annotations
 
@@ -17,31 +17,14 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import adaseg_fast
+from support.programs import run_program
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path(adaseg_fast.__file__).parent
 LARGEST_FILE = 2 * 1024**2  # bytes
 
-KERNEL_WITHOUT_TORCH = """
-import sys
-
-
-class Blocker:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == "torch":
-            raise ImportError("torch is blocked")
-
-
-sys.meta_path.insert(0, Blocker())
-import numpy as np
-
-import adaseg_fast.backends
-
-image = np.arange(9, dtype=np.uint8).reshape(1, 1, 3, 3)
-corners = np.array([[[[0, 0], [1, 1]], [[0, 1], [0, 1]]]], dtype=np.float32)
-print(adaseg_fast.backends.sample(image, corners).tolist())
-assert "torch" not in sys.modules
-"""
+# These need torch only once they open a model that was trained with it.
+WITHOUT_TORCH = ("adaseg_fast.data.images", "adaseg_fast.engine.demo", "adaseg_fast.engine.predict")
 
 
 def checked_out(*folders: str) -> list[str]:
@@ -77,11 +60,20 @@ def test_versions_agree() -> None:
         assert native.__version__ == adaseg_fast.__version__
 
 
-def test_kernels_run_without_torch(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", KERNEL_WITHOUT_TORCH]
+@pytest.mark.parametrize("module", ["adaseg_fast.backends", *WITHOUT_TORCH])
+def test_kernels_run_without_torch(module: str, tmp_path: Path) -> None:
+    assert run_program("without_torch", module, folder=tmp_path) == "[[[[0, 2], [6, 8]]]]"
+
+
+@pytest.mark.parametrize("module", ["adaseg_fast", "adaseg_fast.cli"])
+def test_the_package_runs_as_a_program(module: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", module, "--version"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "[[[[0, 2], [6, 8]]]]"
+    assert done.stdout.strip() == adaseg_fast.__version__
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "numpy" in imported
+    assert "torch" not in imported
 
 
 def test_every_file_of_the_package_is_installed() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many Python threads that call at once: equal results, and the interpreter is free meanwhile."""
+"""Many Python threads call at once: results are equal, and kernels leave the interpreter free."""
 
 from __future__ import annotations
 
@@ -14,48 +14,18 @@ import pytest
 import torch
 
 from adaseg_fast import backends, ops
-from support.arrays import FAST_BACKENDS, Array, grids, patchwork
+from support.arrays import FAST_BACKENDS, grids
+from support.every_operation import results, same
 from support.tensors import in_threads
-
-SIZE = (60, 50)
-
-
-def work(seed: int, threads: int) -> list[Array]:
-    """Every operation on inputs of its own."""
-    rng = np.random.default_rng(seed)
-    phi = grids("folded", (5, 6), SIZE, items=2, seed=seed)
-    scores = rng.normal(size=(2, 4, 5, 6))
-    image = rng.integers(0, 256, (2, 3, *SIZE), np.uint8)
-    labels = np.stack([patchwork(rng, SIZE)] * 2)
-    how: dict[str, Any] = {"threads": threads}
-    to_scores, to_phi = np.empty_like(scores), np.empty_like(phi)
-    grad = rng.normal(size=(2, 4, *SIZE))
-    backends.kernels().interpolate_backward(grad, scores, phi, to_scores, to_phi, 0, threads)
-    return [
-        to_scores,
-        to_phi,
-        backends.sample(image, phi, **how),
-        backends.triangles(phi, SIZE, **how),
-        *backends.rasterize(phi, SIZE, **how),
-        backends.interpolate(scores, phi, SIZE, **how),
-        backends.interpolate_argmax(scores, phi, SIZE, **how),
-        backends.boundary_mask(labels, **how),
-        backends.nearest_boundary(labels, (4, 5), **how),
-        backends.solve_sampling(phi, 0.1 * (1 + seed % 3), **how),
-    ]
-
-
-def same(one: list[Array], other: list[Array]) -> bool:
-    return all(a.tobytes() == b.tobytes() for a, b in zip(one, other, strict=True))
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("backend", FAST_BACKENDS)
 def test_results_are_those_of_one_caller(backend: str, threads: int) -> None:
     with backends.use_backend(backend):
-        expected = [work(seed, 1) for seed in range(6)]
+        expected = [results(seed, threads=1) for seed in range(6)]
         with ThreadPoolExecutor(8) as pool:
-            found = list(pool.map(lambda k: work(k % 6, threads), range(48)))
+            found = list(pool.map(lambda k: results(k % 6, threads=threads), range(48)))
     assert all(same(found[k], expected[k % 6]) for k in range(48))
 
 
@@ -90,7 +60,7 @@ def test_the_interpreter_is_free_while_a_kernel_runs() -> None:
         turns += 1
         time.sleep(0.0005)
     caller.join()
-    assert turns > 3  # of a kernel that held the interpreter, this thread would see the end alone
+    assert turns > 3  # with a kernel that held the interpreter, this thread would see only the end
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Killed at any moment, on a full disk, among bad files: what was written is whole."""
+"""Files stay whole when a run is killed, the disk is full, or inputs are bad."""
 
 from __future__ import annotations
 
 import errno
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,160 +19,12 @@ from adaseg_fast.engine.training.loop import CheckpointError, Schedule
 from adaseg_fast.engine.training.sampler import train_sampler
 from adaseg_fast.storage import write_atomically
 from support.engine_cases import SAMPLER
+from support.programs import run_program
 
 SECONDS = 240
 EPOCHS, STEPS = 8, 3
 
-# Children are forked from a process that never ran torch on threads. They tell of every step
-# through a pipe, and are killed a random time after a random step.
-KILLED = """
-import os, random, signal, sys, time
-from pathlib import Path
-
-import torch
-torch.set_num_threads(1)
-
-def killed(work, steps, seconds):
-    '''Run work(pipe) in a child: the steps it told of before it was killed, and whether it was.'''
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            work(writing)
-            os._exit(0)
-        except BaseException as error:
-            os.write(2, repr(error).encode())
-            os._exit(1)
-    os.close(writing)
-    told = 0
-    with os.fdopen(reading, "rb", buffering=0) as pipe:
-        while told < steps and pipe.read(1):
-            told += 1
-        time.sleep(seconds)
-        os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-        told += len(pipe.read())
-    if os.WIFEXITED(status) and os.WEXITSTATUS(status):
-        sys.exit("the child failed")
-    return told, os.WIFSIGNALED(status)
-
-random.seed(0)
-"""
-
-TRAINING = """
-from adaseg_fast.data.readers.synthetic import SyntheticScenes
-from adaseg_fast.engine.training import loop
-from adaseg_fast.engine.models.files import load_sampler
-from adaseg_fast.engine.training.sampler import train_sampler
-from support.engine_cases import SAMPLER
-
-output, epochs, steps = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-scenes = SyntheticScenes(6, size=(64, 64))
-schedule = loop.Schedule(epochs, 1e-3, checkpoint_steps=1)
-
-def train(folder, resume=False):
-    train_sampler(
-        scenes, SAMPLER, schedule, output=folder, batch_size=2, quiet=True, resume=resume
-    )
-
-def place():
-    '''Steps in the checkpoint, 0 where there is none.'''
-    if not (output / "checkpoint.pt").exists():
-        return 0
-    kept = torch.load(output / "checkpoint.pt", weights_only=True)["place"]
-    return kept["epoch"] * steps + kept["step"]
-
-honest, moments = loop._step, []
-
-def timed(*arguments):
-    moments.append(time.perf_counter())
-    return honest(*arguments)
-
-loop._step = timed
-train(output.with_name("whole"))
-one_step = min(after - before for before, after in zip(moments, moments[1:]))
-
-def work(pipe):
-    def counted(*arguments):
-        value = honest(*arguments)
-        os.write(pipe, b".")
-        return value
-
-    loop._step = counted
-    train(output, resume=(output / "checkpoint.pt").exists())
-
-kills, lost, ended = 0, 0, False
-while not ended:
-    before = place()
-    told, was_killed = killed(work, random.randrange(4), random.random() * one_step)
-    after = place()
-    ended = not was_killed
-    kills += was_killed
-    lost = max(lost, before + told - after)
-    assert after >= before
-one, other = (load_sampler(f / "sampler.safetensors")[0].state_dict()
-              for f in (output, output.with_name("whole")))
-assert all(torch.equal(one[name], other[name]) for name in one)
-print(kills, lost, place())
-"""
-
-PREDICTION = """
-from adaseg_fast.engine import predict as module
-from adaseg_fast.engine.models.files import load_segmenter
-
-pictures, output, model = (Path(argument) for argument in sys.argv[1:])
-loaded = load_segmenter(model)
-for _ in range(2):  # the first call is slower than those to be killed
-    begin = time.perf_counter()
-    module.predict(*loaded, [pictures], output.with_name("whole"), quiet=True)
-count = len(list(output.with_name("whole").iterdir()))
-one_file = (time.perf_counter() - begin) / count
-honest = module.write_png
-
-def work(pipe):
-    def told(*arguments):
-        honest(*arguments)
-        os.write(pipe, b".")
-
-    module.write_png = told
-    module.predict(*loaded, [pictures], output, quiet=True)
-
-kills, checked = 0, 0
-for _ in range(12):
-    told, was_killed = killed(work, random.randrange(count // 2), random.random() * one_file)
-    kills += was_killed
-    written = list(output.glob("*.png"))
-    assert len(written) >= told
-    for path in written:
-        assert path.read_bytes() == output.with_name("whole").joinpath(path.name).read_bytes()
-        checked += 1
-left = sum(len(list(output.glob(f"{p.stem}*.png"))) < 2 for p in pictures.iterdir())
-read, honest = [], module.read_image
-module.read_image = lambda path: read.append(path) or honest(path)
-module.predict(*loaded, [pictures], output, resume=True, quiet=True)
-whole = {path.name: path.read_bytes() for path in output.with_name("whole").iterdir()}
-assert {path.name: path.read_bytes() for path in output.glob("*.png")} == whole
-assert len(read) == left > 0
-print(kills, checked)
-"""
-
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-
-
-def run(code: str, folder: Path, *arguments: object) -> list[int]:
-    script = folder / "script.py"
-    script.write_text(KILLED + code)
-    tests = Path(__file__).resolve().parents[2]
-    paths = os.pathsep.join([str(tests), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        [sys.executable, str(script), *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
-    assert done.returncode == 0, done.stderr
-    return [int(word) for word in done.stdout.split()]
 
 
 def write_pictures(folder: Path, count: int) -> Path:
@@ -186,7 +37,9 @@ def write_pictures(folder: Path, count: int) -> Path:
 
 @needs_fork
 def test_training_killed_at_random_moments(tmp_path: Path) -> None:
-    kills, lost, steps = run(TRAINING, tmp_path, tmp_path / "killed", EPOCHS, STEPS)
+    arguments = (tmp_path / "killed", EPOCHS)
+    printed = run_program("kill_training", *arguments, folder=tmp_path, seconds=SECONDS)
+    kills, lost, steps = map(int, printed.split())
     assert kills >= 5
     assert lost <= 1  # the step in hand
     assert steps == EPOCHS * STEPS
@@ -195,7 +48,9 @@ def test_training_killed_at_random_moments(tmp_path: Path) -> None:
 @needs_fork
 def test_prediction_killed_at_random_moments(tmp_path: Path, models: dict[str, Path]) -> None:
     pictures = write_pictures(tmp_path / "pictures", 12)
-    kills, checked = run(PREDICTION, tmp_path, pictures, tmp_path / "killed", models["adaptive"])
+    arguments = (pictures, tmp_path / "killed", models["adaptive"])
+    printed = run_program("kill_prediction", *arguments, folder=tmp_path, seconds=SECONDS)
+    kills, checked = map(int, printed.split())
     assert kills >= 8
     assert checked >= 50
 

@@ -12,12 +12,12 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 from torch.nn import functional as F
 
-import gpu_helpers
 from adaseg_fast import ops
 from adaseg_fast.engine.benchmark import comparisons, rivals
 from adaseg_fast.engine.benchmark.rivals import Problem
 from adaseg_fast.nn.downsample import IMAGE_MEAN, IMAGE_STD
 from bench_helpers import FRAME, LARGE, contest, every_problem, named, record, sides
+from gpu import helpers as gpu_helpers
 
 RIVALS = {
     "torch grid_sample": comparisons.sample,

@@ -11,11 +11,11 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 from torch.nn import functional as F
 
-import gpu_helpers
 from adaseg_fast import ops
 from adaseg_fast.engine.benchmark import comparisons, rivals
 from adaseg_fast.engine.benchmark.rivals import TARGETS, TENSOR_SIZE, Problem
 from bench_helpers import LARGE, OURS, contest, every_problem, named, record, sides
+from gpu import helpers as gpu_helpers
 
 
 @every_problem

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Print the short table of a benchmark run on a GPU: python gpu_table.py RESULTS.json"""
+"""Print the short table of a benchmark run on a GPU: python benchmarks/gpu/table.py RESULTS.json"""
 
 from __future__ import annotations
 

@@ -10,11 +10,11 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-import gpu_helpers
 from adaseg_fast import ops
 from adaseg_fast.engine.benchmark import comparisons, rivals
 from adaseg_fast.engine.benchmark.rivals import Problem
 from bench_helpers import FRAME, OURS, contest, every_problem, named, record, sides
+from gpu import helpers as gpu_helpers
 
 RIVALS = {
     "torch": comparisons.interpolate,
