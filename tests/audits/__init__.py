@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that take minutes to hours; the tests beside them run each in short."""
+"""Checks that take minutes to hours. The tests beside them run a short version of each."""

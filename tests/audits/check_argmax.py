@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many random cases of ``interpolate_argmax`` against the argmax of ``interpolate``.
 
+From the root of the repository:
+
     python tests/audits/check_argmax.py --cases 10000 --backend native
 
-Grids of every kind (folded and not), 2 to 40 classes, images of 2 to 300 pixels a side, scores of
-any confidence, with and without ties. Labels may differ only at near ties, where the score of the
-label chosen is less than 1e-5 of the largest score below the best. Exit status 1 where one is not.
+The cases have grids of every kind (folded ones too), 2 to 40 classes, images of 2 to 300 pixels per
+side, and scores of any confidence, with and without ties. Labels may differ only at near ties: the
+score of the chosen label is below the best by less than 1e-5 of the largest score. The exit status
+is 1 if any other label differs.
 """
 
 from __future__ import annotations
@@ -14,10 +17,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # holds support
 
 from adaseg_fast import backends
 from support.arrays import (
@@ -50,7 +56,7 @@ class RandomCase(NamedTuple):
 
 @dataclass
 class Counts:
-    """What was found; near ties and failures are the pixels that differ."""
+    """What a check found. Near ties and failures are the pixels that differ."""
 
     cases: int = 0
     pixels: int = 0
@@ -64,7 +70,7 @@ class Counts:
 
 
 def random_scores(rng: Generator, classes: int, shape: Sequence[int]) -> Array:
-    """From confident to pure noise, a third of them rounded so that classes tie at corners."""
+    """Scores from confident to pure noise; a third are rounded, so that classes tie at corners."""
     labels = patchwork(rng, shape, classes)
     confidence, noise = rng.choice([0, 1, 8]), rng.choice([0.1, 1])
     scores = confidence * (labels == np.arange(classes)[:, None, None])
@@ -87,7 +93,7 @@ def random_case(seed: int) -> RandomCase:
 
 
 def check(seeds: Sequence[int], backend: str, *, threads: int = 1, quiet: bool = False) -> Counts:
-    """Run the cases on a backend; the values come from its own ``interpolate`` in float64."""
+    """Compare the cases of ``seeds`` with the backend's own ``interpolate`` in float64."""
     counts = Counts()
     with backends.use_backend(backend):
         for seed in tqdm(seeds, desc=backend, disable=quiet, unit="case"):
@@ -109,10 +115,14 @@ def check(seeds: Sequence[int], backend: str, *, threads: int = 1, quiet: bool =
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--cases", type=int, default=10000, help="number of cases (%(default)s)")
+    parser.add_argument(
+        "--cases", type=int, default=10000, help="number of cases (default: %(default)s)"
+    )
     parser.add_argument("--backend", choices=backends.available_backends(), default="native")
-    parser.add_argument("--seed", type=int, default=0, help="of the first case (%(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="(%(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the first case (default: %(default)s)"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="per call (default: %(default)s)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     options = parser.parse_args(arguments)
     seeds = range(options.seed, options.seed + options.cases)

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Memory stays flat: many calls of every operation, and many predictions.
+"""Memory stays flat over many calls of every operation and over many predictions.
+
+From the root of the repository, on Linux only:
 
     python tests/audits/check_leaks.py --calls 10000 --predictions 200
 
-Every operation of ``adaseg_fast.ops`` forwards and, where it has one, backwards, every function of
-``adaseg_fast.backends`` on NumPy arrays, and calls that end in an error; then predictions of
-pictures of changing size with the demo's model. After a tenth of the calls resident memory is
-noted, and after the others it may be larger by at most ``--slack`` MiB, which a leak of 1 KiB a
-call would exceed at 10000 calls. Exit status 1 where it is not. Linux only.
+It calls every operation of ``adaseg_fast.ops``, its backward pass where there is one, every
+function of ``adaseg_fast.backends`` on NumPy arrays, and some of them with an argument that is an
+error. Then the demo's model predicts images of changing size. Resident memory is measured after a
+tenth of the calls and after all of them. It may grow by ``--slack`` MiB at most; a leak of 1 KiB
+per call exceeds that at 10000 calls. The exit status is 1 if it grows by more.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ GRID = (6, 8)
 
 
 def resident() -> int:
-    """Bytes of memory that this process holds, once what was freed is given back."""
+    """Bytes of memory that this process holds, after it returned to the system what it freed."""
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
@@ -43,7 +45,7 @@ def resident() -> int:
 
 
 def calls() -> dict[str, Callable[[], object]]:
-    """One call of each kind."""
+    """A function that makes one call, for each kind of call by name."""
     generator = torch.Generator().manual_seed(0)
     phi = ops.project_to_cover(torch.rand(2, 2, *GRID, generator=generator))
     scores = torch.rand(2, 5, *GRID, generator=generator)
@@ -61,7 +63,7 @@ def calls() -> dict[str, Callable[[], object]]:
             function()
         except ValueError:
             return
-        raise AssertionError("this was to be refused")
+        raise AssertionError("this call must be a ValueError")
 
     on_torch: dict[str, Callable[[], object]] = {
         "uniform_sampling_tensor": lambda: ops.uniform_sampling_tensor(GRID),
@@ -115,7 +117,7 @@ def growth(call: Callable[[], object], times: int) -> int:
 
 
 def predictions() -> Callable[[], object]:
-    """One prediction a call, of pictures of six sizes in turn."""
+    """A function that predicts one image per call, of six sizes in turn."""
     weights = Path(adaseg_fast.__file__).parent / "weights" / "demo_adaptive.safetensors"
     model, _ = load_segmenter(weights)
     rng = np.random.default_rng(0)
@@ -136,10 +138,12 @@ def predictions() -> Callable[[], object]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--calls", type=int, default=10000, help="of each kind (%(default)s)")
-    parser.add_argument("--predictions", type=int, default=200, help="(%(default)s)")
-    parser.add_argument("--slack", type=float, default=8.0, help="MiB (%(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="(%(default)s)")
+    parser.add_argument(
+        "--calls", type=int, default=10000, help="of each kind (default: %(default)s)"
+    )
+    parser.add_argument("--predictions", type=int, default=200, help="(default: %(default)s)")
+    parser.add_argument("--slack", type=float, default=8.0, help="MiB (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="per call (default: %(default)s)")
     options = parser.parse_args(arguments)
     if not STATM.exists():
         print("this system does not tell how much memory a process holds", file=sys.stderr)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The check of many random cases, in short, and that it finds what is wrong."""
+"""A short run of ``check_argmax``, and that it finds wrong labels."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The check of memory, in short, and that it finds a leak."""
+"""A short run of ``check_leaks``, and that it finds a leak."""
 
 from __future__ import annotations
 
