@@ -11,9 +11,7 @@ import adaseg_fast
 from support.command_line import Evaluated, run
 
 
-def test_plot_draws_the_figures_of_an_evaluation_again(
-    evaluated: Evaluated, tmp_path: Path
-) -> None:
+def test_plot_draws_the_same_figures_again(evaluated: Evaluated, tmp_path: Path) -> None:
     assert run("plot", evaluated.folder / "evaluation.json", "--output", tmp_path / "again") == 0
     drawn = sorted(evaluated.folder.glob("*.png"))
     assert drawn
