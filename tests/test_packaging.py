@@ -17,23 +17,13 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import adaseg_fast
-from support.programs import run_program
+from support.repository import ROOT, checked_out, run_program
 
-ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path(adaseg_fast.__file__).parent
 LARGEST_FILE = 2 * 1024**2  # bytes
 
 # These need torch only once they open a model that was trained with it.
 WITHOUT_TORCH = ("adaseg_fast.data.images", "adaseg_fast.engine.demo", "adaseg_fast.engine.predict")
-
-
-def checked_out(*folders: str) -> list[str]:
-    """Files of the checkout that git tracks or would, relative to its root."""
-    if not (ROOT / ".git").exists():
-        pytest.skip("not a git checkout")
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *folders]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
 
 
 def pins() -> dict[str, Requirement]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from support.programs import run_program
+from support.repository import run_program
 
 SECONDS = 60
 

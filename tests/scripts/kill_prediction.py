@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from killing import killed
 
 from adaseg_fast.engine import predict as module
 from adaseg_fast.engine.models.files import load_segmenter
-from support.killing import killed
 
 KILLS = 12
 

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from killing import killed
 
 from adaseg_fast.data.readers.synthetic import SyntheticScenes
 from adaseg_fast.engine.models.files import load_sampler
 from adaseg_fast.engine.training import loop
 from adaseg_fast.engine.training.sampler import train_sampler
 from support.engine_cases import SAMPLER
-from support.killing import killed
 
 FRAMES, BATCH = 6, 2
 STEPS = FRAMES // BATCH  # of an epoch

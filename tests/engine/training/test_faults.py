@@ -19,7 +19,7 @@ from adaseg_fast.engine.training.loop import CheckpointError, Schedule
 from adaseg_fast.engine.training.sampler import train_sampler
 from adaseg_fast.storage import write_atomically
 from support.engine_cases import SAMPLER
-from support.programs import run_program
+from support.repository import run_program
 
 SECONDS = 240
 EPOCHS, STEPS = 8, 3

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run a program of ``tests/scripts`` in a process of its own."""
+"""The repository: its files, and the programs of ``tests/scripts``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,16 @@ from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def checked_out(*folders: str) -> list[str]:
+    """Files that git tracks or would track, relative to the root; those of ``folders`` if given."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *folders]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
 
 
 def run_program(name: str, *arguments: object, folder: Path, seconds: float = 120) -> str:
@@ -25,9 +34,9 @@ def run_program(name: str, *arguments: object, folder: Path, seconds: float = 12
         folder: where it runs. It must hold no copy of the package, which would be imported.
         seconds: after that time the program and its children are killed, and the test fails.
     """
-    paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [str(ROOT / "tests"), *filter(None, [os.environ.get("PYTHONPATH")])]
     with subprocess.Popen(
-        [sys.executable, str(TESTS / "scripts" / f"{name}.py"), *map(str, arguments)],
+        [sys.executable, str(ROOT / "tests" / "scripts" / f"{name}.py"), *map(str, arguments)],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         stdout=subprocess.PIPE,
