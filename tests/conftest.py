@@ -7,8 +7,8 @@ import os
 import warnings
 from pathlib import Path
 
-# Read when OpenMP is loaded: threads that wait are not to take a processor from those that work,
-# which on a busy machine makes the tests several times slower.
+# OpenMP reads this when it is loaded. Waiting threads must not take a processor from working ones;
+# on a busy machine that makes the tests several times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import pytest

@@ -14,8 +14,9 @@ import pytest
 import torch
 
 from adaseg_fast import backends, ops
-from support.arrays import FAST_BACKENDS, grids
+from support.arrays import FAST_BACKENDS
 from support.every_operation import results, same
+from support.grids import grids
 from support.tensors import in_threads
 
 

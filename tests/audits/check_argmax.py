@@ -26,16 +26,9 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # holds support
 
 from adaseg_fast import backends
-from support.arrays import (
-    DIAGONALS,
-    GRID_KINDS,
-    NEAR_TIE,
-    Array,
-    Generator,
-    grids,
-    lost_scores,
-    patchwork,
-)
+from support.arrays import DIAGONALS, Array, Generator
+from support.compare import NEAR_TIE, lost_scores
+from support.grids import GRID_KINDS, grids, patchwork
 
 MOST_GRID, MOST_CLASSES, MOST_PIXELS = 24, 40, 300
 

@@ -10,7 +10,8 @@ import pytest
 
 from adaseg_fast import backends
 from audits import check_argmax
-from support.arrays import FAST_BACKENDS, GRID_KINDS, Array
+from support.arrays import FAST_BACKENDS, Array
+from support.grids import GRID_KINDS
 
 
 @pytest.mark.parametrize("backend", FAST_BACKENDS)

@@ -13,16 +13,9 @@ from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
 
 from adaseg_fast import backends
-from support.arrays import (
-    CAMVID_TARGETS,
-    FAST_BACKENDS,
-    LAYOUTS,
-    Array,
-    assert_same,
-    patchwork,
-    uniform,
-    with_layout,
-)
+from support.arrays import CAMVID_TARGETS, FAST_BACKENDS, LAYOUTS, Array, with_layout
+from support.compare import assert_same
+from support.grids import patchwork, uniform
 
 every_backend = pytest.mark.parametrize("backend", backends.available_backends())
 fast_backend = pytest.mark.parametrize("backend", FAST_BACKENDS)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from adaseg_fast import backends
-from support.arrays import Array, uniform
+from support.arrays import Array
+from support.grids import uniform
 
 every_backend = pytest.mark.parametrize("backend", backends.available_backends())
 

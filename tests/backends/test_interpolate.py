@@ -15,24 +15,9 @@ from scipy.interpolate import LinearNDInterpolator, griddata
 from scipy.spatial import Delaunay
 
 from adaseg_fast import backends
-from support.arrays import (
-    CAMVID_TARGETS,
-    DIAGONALS,
-    FAST_BACKENDS,
-    GRID_KINDS,
-    LATTICE_TOLERANCE,
-    LAYOUTS,
-    PLAIN_KINDS,
-    Array,
-    Case,
-    assert_close,
-    assert_same,
-    cases,
-    grids,
-    patchwork,
-    uniform,
-    with_layout,
-)
+from support.arrays import CAMVID_TARGETS, DIAGONALS, FAST_BACKENDS, LAYOUTS, Array, with_layout
+from support.compare import LATTICE_TOLERANCE, assert_close, assert_same
+from support.grids import GRID_KINDS, PLAIN_KINDS, Case, cases, grids, patchwork, uniform
 
 every_backend = pytest.mark.parametrize("backend", backends.available_backends())
 fast_backend = pytest.mark.parametrize("backend", FAST_BACKENDS)

@@ -11,21 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adaseg_fast import backends
-from support.arrays import (
-    DIAGONALS,
-    FAST_BACKENDS,
-    GRID_KINDS,
-    LAYOUTS,
-    Array,
-    Case,
-    assert_same,
-    cases,
-    count_flips,
-    grids,
-    patchwork,
-    uniform,
-    with_layout,
-)
+from support.arrays import DIAGONALS, FAST_BACKENDS, LAYOUTS, Array, with_layout
+from support.compare import assert_same, count_flips
+from support.grids import GRID_KINDS, Case, cases, grids, patchwork, uniform
 
 every_backend = pytest.mark.parametrize("backend", backends.available_backends())
 fast_backend = pytest.mark.parametrize("backend", FAST_BACKENDS)

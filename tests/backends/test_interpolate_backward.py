@@ -11,20 +11,9 @@ from hypothesis import given
 
 from adaseg_fast import backends
 from adaseg_fast.backends.specs import DIAGONALS as RULES
-from support.arrays import (
-    DIAGONALS,
-    FAST_BACKENDS,
-    GRID_KINDS,
-    LAYOUTS,
-    Array,
-    Case,
-    assert_close,
-    assert_same,
-    cases,
-    grids,
-    uniform,
-    with_layout,
-)
+from support.arrays import DIAGONALS, FAST_BACKENDS, LAYOUTS, Array, with_layout
+from support.compare import assert_close, assert_same
+from support.grids import GRID_KINDS, Case, cases, grids, uniform
 
 every_backend = pytest.mark.parametrize("backend", backends.available_backends())
 fast_backend = pytest.mark.parametrize("backend", FAST_BACKENDS)

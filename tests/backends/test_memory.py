@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from adaseg_fast import backends
-from support.arrays import Array, assert_same, grids, patchwork
+from support.arrays import Array
+from support.compare import assert_same
+from support.grids import grids, patchwork
 
 every_backend = pytest.mark.parametrize("backend", backends.available_backends())
 

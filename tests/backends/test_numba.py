@@ -22,20 +22,9 @@ from numba.core import config as numba_config
 
 import adaseg_fast
 from adaseg_fast import backends
-from support.arrays import (
-    LAYOUTS,
-    NEAR_TIE,
-    Array,
-    Case,
-    assert_same,
-    cases,
-    cover,
-    grids,
-    lost_scores,
-    patchwork,
-    uniform,
-    with_layout,
-)
+from support.arrays import LAYOUTS, Array, with_layout
+from support.compare import NEAR_TIE, assert_same, lost_scores
+from support.grids import Case, cases, cover, grids, patchwork, uniform
 
 pytest.importorskip("numba")
 

@@ -13,21 +13,9 @@ from matplotlib.tri import Triangulation
 
 from adaseg_fast import backends
 from adaseg_fast.backends.reference import snap
-from support.arrays import (
-    DIAGONALS,
-    FAST_BACKENDS,
-    GRID_KINDS,
-    LATTICE_TOLERANCE,
-    LAYOUTS,
-    PLAIN_KINDS,
-    Array,
-    Case,
-    assert_close,
-    assert_same,
-    cases,
-    grids,
-    with_layout,
-)
+from support.arrays import DIAGONALS, FAST_BACKENDS, LAYOUTS, Array, with_layout
+from support.compare import LATTICE_TOLERANCE, assert_close, assert_same
+from support.grids import GRID_KINDS, PLAIN_KINDS, Case, cases, grids
 
 every_backend = pytest.mark.parametrize("backend", backends.available_backends())
 fast_backend = pytest.mark.parametrize("backend", FAST_BACKENDS)

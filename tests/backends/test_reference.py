@@ -11,7 +11,8 @@ import pytest
 from adaseg_fast import backends
 from adaseg_fast.backends import reference
 from adaseg_fast.backends.reference import Triangle, lattice_bits, round_even, snap
-from support.arrays import GRID_KINDS, Array, grids
+from support.arrays import Array
+from support.grids import GRID_KINDS, grids
 
 Pair = tuple[Fraction, Fraction]
 

@@ -10,18 +10,9 @@ import pytest
 from hypothesis import given
 
 from adaseg_fast import backends
-from support.arrays import (
-    FAST_BACKENDS,
-    LAYOUTS,
-    Array,
-    Case,
-    assert_close,
-    assert_same,
-    cases,
-    grids,
-    uniform,
-    with_layout,
-)
+from support.arrays import FAST_BACKENDS, LAYOUTS, Array, with_layout
+from support.compare import assert_close, assert_same
+from support.grids import Case, cases, grids, uniform
 
 every_backend = pytest.mark.parametrize("backend", backends.available_backends())
 fast_backend = pytest.mark.parametrize("backend", FAST_BACKENDS)

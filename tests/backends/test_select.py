@@ -14,7 +14,7 @@ import pytest
 import adaseg_fast
 from adaseg_fast import backends
 from adaseg_fast.backends import select
-from support.arrays import uniform
+from support.grids import uniform
 
 # A process in which the compiled kernels cannot be loaded.
 WITHOUT_NATIVE = """

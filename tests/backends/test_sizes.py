@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from adaseg_fast import backends
-from support.arrays import FAST_BACKENDS, Array, assert_close, assert_same, grids
+from support.arrays import FAST_BACKENDS, Array
+from support.compare import assert_close, assert_same
+from support.grids import grids
 
 fast_backend = pytest.mark.parametrize("backend", FAST_BACKENDS)
 every_backend = pytest.mark.parametrize("backend", backends.available_backends())

@@ -15,7 +15,9 @@ from scipy.sparse.linalg import spsolve
 
 from adaseg_fast import backends
 from adaseg_fast.backends import energy, sampling_energy
-from support.arrays import LAYOUTS, Array, assert_close, assert_same, cover, uniform, with_layout
+from support.arrays import LAYOUTS, Array, with_layout
+from support.compare import assert_close, assert_same
+from support.grids import cover, uniform
 
 every_backend = pytest.mark.parametrize("backend", backends.available_backends())
 every_lam = pytest.mark.parametrize("lam", [0.0, 0.1, 1.0, 30.0])

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.command_line import SHORT, Evaluated, Trained, run
-from support.engine_cases import write_folder
+from support.engine_cases import SHORT_TRAINING, Evaluated, Trained, run, write_folder
 
 
 def printed_by(*arguments: object) -> str:
@@ -38,12 +37,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory, data: tuple[str, ...]) -> 
     folder = tmp_path_factory.mktemp("trained")
     sizes = ("--view-size", 16, "--tensor-size", 4)
     printed = printed_by(
-        "train", "sampler", *data, *SHORT, *sizes, "--output", folder / "sampler"
+        "train", "sampler", *data, *SHORT_TRAINING, *sizes, "--output", folder / "sampler"
     )  # fmt: skip
     sampler = folder / "sampler" / "sampler.safetensors"
     for name, how in (("uniform", ("--uniform",)), ("adaptive", ("--sampler", sampler))):
         printed_by(
-            "train", "segmenter", *data, *SHORT, *how, "--size", "16x24", "--balance",
+            "train", "segmenter", *data, *SHORT_TRAINING, *how, "--size", "16x24", "--balance",
             "--min-scale", 0.5, "--output", folder / name,
         )  # fmt: skip
     uniform, adaptive = (folder / name / "model.safetensors" for name in ("uniform", "adaptive"))

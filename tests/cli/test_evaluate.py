@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.command_line import Evaluated, Trained, run
+from support.engine_cases import Evaluated, Trained, run
 
 FIGURES = ("evaluation", "trimap", "trimap_targets", "objects", "cost", "latency")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.command_line import run
+from support.engine_cases import run
 
 EXPERIMENT = """
 sizes = [16]

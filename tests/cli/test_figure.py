@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 
 import adaseg_fast
-from support.command_line import Evaluated, run
+from support.engine_cases import Evaluated, run
 
 
 def test_plot_draws_the_same_figures_again(evaluated: Evaluated, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from adaseg_fast.data.images import read_labels
-from support.command_line import Trained, run
+from support.engine_cases import Trained, run
 
 
 def test_labels_have_the_size_of_the_image(root: Path, trained: Trained, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from support.command_line import SHORT, Trained, run
+from support.engine_cases import SHORT_TRAINING, Trained, run
 
 
 def test_a_sampler_is_judged_by_the_validation_frames(trained: Trained) -> None:
@@ -64,7 +64,7 @@ def test_a_preset_of_an_experiment(
 
 
 def test_resume_from_the_command_line(root: Path, tmp_path: Path) -> None:
-    command = ("train", "segmenter", "--data", f"folder:{root}", *SHORT, "--uniform")
+    command = ("train", "segmenter", "--data", f"folder:{root}", *SHORT_TRAINING, "--uniform")
     output = ("--size", 16, "--output", tmp_path)
     assert run(*command, *output) == 0
     before = (tmp_path / "model.safetensors").read_bytes()

@@ -13,7 +13,9 @@ from torch import Tensor
 
 import adaseg_fast
 from adaseg_fast import ops
-from support.arrays import DIAGONALS, GRID_KINDS, assert_close, grids, patchwork
+from support.arrays import DIAGONALS
+from support.compare import assert_close
+from support.grids import GRID_KINDS, grids, patchwork
 from support.tensors import LAYOUTS, with_layout
 
 HAS_DEVICE = torch.cuda.is_available() and bool(adaseg_fast.build_info()["cuda"])

@@ -15,21 +15,10 @@ from adaseg_fast import backends
 from adaseg_fast.backends.cuda import CudaKernels
 from adaseg_fast.backends.specs import DIAGONALS as RULES
 from adaseg_fast.ops._addresses import address_of
-from support.arrays import (
-    DIAGONALS,
-    GRID_KINDS,
-    LAYOUTS,
-    Array,
-    Case,
-    assert_close,
-    assert_same,
-    cases,
-    count_flips,
-    grids,
-    patchwork,
-    with_layout,
-)
+from support.arrays import DIAGONALS, LAYOUTS, Array, with_layout
+from support.compare import assert_close, assert_same, count_flips
 from support.cuda_host import HostScratch
+from support.grids import GRID_KINDS, Case, cases, grids, patchwork
 
 pytestmark = pytest.mark.usefixtures("on_host")
 # The kernels are the same for all examples of a test.

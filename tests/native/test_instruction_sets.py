@@ -24,7 +24,9 @@ import pytest
 
 from adaseg_fast import backends
 from adaseg_fast.backends import select
-from support.arrays import GRID_KINDS, Array, assert_same, grids, patchwork
+from support.arrays import Array
+from support.compare import assert_same
+from support.grids import GRID_KINDS, grids, patchwork
 
 CSRC = Path(__file__).resolve().parents[2] / "csrc"
 # Little optimisation, which compiles faster, but what could change a result: vector instructions

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from adaseg_fast import backends, ops
 from adaseg_fast.ops.boundaries import _solve_by_products
-from support.arrays import assert_close, assert_same, patchwork
+from support.compare import assert_close, assert_same
+from support.grids import patchwork
 from support.tensors import LAYOUTS, every_backend, in_threads, with_layout
 
 LABEL_TYPES = (

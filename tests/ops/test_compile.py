@@ -11,7 +11,7 @@ from torch import Tensor
 from torch._dynamo.testing import CompileCounterWithBackend
 
 from adaseg_fast import ops
-from support.arrays import grids
+from support.grids import grids
 
 
 @pytest.fixture(autouse=True)

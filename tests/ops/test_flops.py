@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from adaseg_fast import ops
 from adaseg_fast.ops.boundaries import _solve_by_products
-from support.arrays import grids
+from support.grids import grids
 
 SIZE = (9, 11)
 PIXELS = 2 * 9 * 11

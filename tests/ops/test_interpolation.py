@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from adaseg_fast import backends, ops
-from support.arrays import DIAGONALS, FAST_BACKENDS, assert_close, assert_same, count_flips, grids
+from support.arrays import DIAGONALS, FAST_BACKENDS
+from support.compare import assert_close, assert_same, count_flips
+from support.grids import grids
 from support.tensors import LAYOUTS, every_backend, in_threads, with_layout
 
 FLOATS = (torch.float64, torch.float32, torch.float16)

@@ -14,7 +14,7 @@ from torch.library import opcheck
 from torch.utils._pytree import tree_map_only
 
 from adaseg_fast import ops
-from support.arrays import grids
+from support.grids import grids
 
 SIZE = (9, 11)
 PHI = torch.from_numpy(grids("moved", (3, 4), SIZE, items=2)).float()

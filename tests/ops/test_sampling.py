@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate as torch_interpolate
 
 from adaseg_fast import backends, ops
-from support.arrays import assert_close, assert_same, cover, grids, uniform
+from support.compare import assert_close, assert_same
+from support.grids import cover, grids, uniform
 from support.tensors import LAYOUTS, every_backend, in_threads, with_layout
 
 FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)

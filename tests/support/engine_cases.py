@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of the engine share: small settings, and drawn scenes as files."""
+"""What tests of the engine and the command line share: small settings, and scenes as files."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 
+from adaseg_fast.cli import main
 from adaseg_fast.data.readers.synthetic import SyntheticScenes
 from adaseg_fast.engine.models.files import SamplerConfig, SegmenterConfig
 from adaseg_fast.engine.training.loop import Schedule
@@ -42,3 +44,30 @@ def write_folder(root: Path, counts: dict[str, int], size: tuple[int, int] = (96
     description = {"ignore_index": info.ignore_index, "classes": classes}
     (root / "classes.json").write_text(json.dumps(description))
     return root
+
+
+# --- The command line -----------------------------------------------------------------------------
+
+# Arguments of `train`.
+SHORT_TRAINING = ("--quiet", "--epochs", 2, "--batch-size", 2, "--width", 8)
+
+
+class Trained(NamedTuple):
+    """Files that `train` wrote, and what `train sampler` printed."""
+
+    sampler: Path
+    uniform: Path
+    adaptive: Path
+    printed: str
+
+
+class Evaluated(NamedTuple):
+    """The folder that `evaluate` wrote, and what it printed."""
+
+    folder: Path
+    printed: str
+
+
+def run(*arguments: object) -> int:
+    """Run a command and return its exit status."""
+    return main([str(argument) for argument in arguments])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaseg_fast import backends
-from support.arrays import cover
+from support.grids import cover
 
 Results = list[NDArray[Any]]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small random label maps for the metrics, and boundaries found one pixel after the other."""
+"""Small random label maps for the metrics, and boundary pixels by a plain loop."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IMAGES = st.tuples(
 def random_pair(
     rng: np.random.Generator, classes: int, ignore: int, shape: tuple[int, int]
 ) -> tuple[Labels, Labels]:
-    """A prediction and its truth: patches of labels, some ignored, some without prediction."""
+    """A prediction and its truth: patches of labels. Some are ignored, some have no prediction."""
 
     def blocks(numbers: list[int]) -> Labels:
         coarse = rng.choice(np.array(numbers, np.uint8), (-(-shape[0] // 3), -(-shape[1] // 3)))
@@ -32,7 +32,7 @@ def random_pair(
     prediction = blocks([*range(classes), 255])
     same = rng.random(shape) < 0.5
     prediction[same] = truth[same]
-    prediction[truth == ignore] = rng.integers(0, 256)  # anything goes there
+    prediction[truth == ignore] = rng.integers(0, 256)  # any value is allowed there
     return prediction, truth
 
 

@@ -18,7 +18,7 @@ def strided(num_classes: int) -> nn.Module:
 
 
 class Logits(nn.Module):
-    """A network whose result has the scores as one of several fields."""
+    """Takes the scores out of a result that has several fields."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Logits(nn.Module):
 
 
 def segformer(num_classes: int) -> nn.Module:
-    """A small SegFormer with random weights, as transformers has it."""
+    """The SegFormer of ``transformers``, small and with random weights."""
     from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
     config = SegformerConfig(

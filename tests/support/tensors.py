@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of the torch side share. Kept apart so that ``helpers`` needs no torch."""
+"""What tests of the torch face share. ``support.arrays`` is apart, since it needs no torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LAYOUTS = ("contiguous", "transposed", "channels_last", "sliced", "expanded", "e
 
 
 def with_layout(tensor: Tensor, layout: str) -> Tensor:
-    """``helpers.with_layout`` for tensors, which know no negative strides."""
+    """``support.arrays.with_layout`` for tensors, which have no negative strides."""
     if layout == "transposed":
         return tensor.mT.contiguous().mT
     if layout == "channels_last":
@@ -34,7 +34,7 @@ def with_layout(tensor: Tensor, layout: str) -> Tensor:
 
 @contextmanager
 def in_threads(count: int) -> Iterator[None]:
-    """Run torch, and the kernels with it, on so many threads."""
+    """Run torch, and the kernels with it, on ``count`` threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
