@@ -59,8 +59,13 @@ def project_to_cover(phi: Any) -> Spec:
     return Spec(tuple(phi.shape))
 
 
-def sample(image: Any, phi: Any, mean: Sequence[float] | None, std: Sequence[float] | None) -> Spec:
-    """(N, C, h, w) of the image's type; floating point where it is normalised."""
+def sample(
+    image: Any, phi: Any, mean: Sequence[float] | None, std: Sequence[float] | None
+) -> tuple[Spec, list[float], list[float]]:
+    """(N, C, h, w) of the image's type, floating point where it is normalised; mean and std.
+
+    The latter are those that the kernel takes, see ``normalization``.
+    """
     _phi("sample", phi, least=1)
     shape = tuple(image.shape)
     if len(shape) != 4:
@@ -68,8 +73,9 @@ def sample(image: Any, phi: Any, mean: Sequence[float] | None, std: Sequence[flo
     if shape[2] < 1 or shape[3] < 1:
         raise ValueError(f"sample: image must have at least one pixel, got {shape}")
     _batch("sample", "image", shape, phi)
-    _, stds = normalization(mean, std, shape[1])
-    return Spec((*shape[:2], *phi.shape[2:]), _wide_type(image) if stds else None)
+    means, stds = normalization(mean, std, shape[1])
+    spec = Spec((*shape[:2], *phi.shape[2:]), _wide_type(image) if stds else None)
+    return spec, means, stds
 
 
 def triangles(phi: Any, size: Sequence[int], diagonal: str) -> Spec:
@@ -144,12 +150,12 @@ def normalization(
         return [], []
     means = [0.0] * channels if mean is None else list(map(float, mean))
     stds = [1.0] * channels if std is None else list(map(float, std))
-    for name, values in (("mean", means), ("std", stds)):
-        if len(values) != channels:
-            raise ValueError(
-                f"sample: {name} must hold one number per channel, "
-                f"got {len(values)} for {channels} channels"
-            )
+    if len(means) != channels or len(stds) != channels:
+        name, values = ("mean", means) if len(means) != channels else ("std", stds)
+        raise ValueError(
+            f"sample: {name} must hold one number per channel, "
+            f"got {len(values)} for {channels} channels"
+        )
     if 0.0 in stds:
         raise ValueError(f"sample: std must not be zero, got {stds}")
     return means, stds

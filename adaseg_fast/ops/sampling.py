@@ -191,7 +191,7 @@ def sample(
 def _sample_out(
     image: Tensor, phi: Tensor, mean: list[float] | None = None, std: list[float] | None = None
 ) -> Tensor:
-    spec = specs.sample(image, phi, mean, std)
+    spec, _, _ = specs.sample(image, phi, mean, std)
     check_devices("sample", image=image, phi=phi)
     return new(spec, image)
 

@@ -14,9 +14,16 @@ from adaseg_fast.backends.specs import Spec
 Array = NDArray[Any]
 
 
+_DTYPES = {
+    name: np.dtype(name) for name in ("bool", "float32", "float64", "int32", "int64", "uint8")
+}
+
+
 def new(spec: Spec, like: Array) -> Array:
     """An array to be filled, of native byte order; ``like`` is the operation's first argument."""
-    return np.empty(spec.shape, spec.dtype or like.dtype.newbyteorder("="))
+    if spec.dtype is None:
+        return np.empty(spec.shape, like.dtype.newbyteorder("="))
+    return np.empty(spec.shape, _DTYPES[spec.dtype])
 
 
 def plain(array: Array) -> Array:

@@ -40,7 +40,7 @@ def triangles(
                 [0, 3, 2]]])
     """
     out = new(specs.triangles(phi, size, diagonal), phi)
-    rows, cols = map(int, size)
+    rows, cols = map(int, size)  # NumPy's own integers lack bit_length
     rule = specs.DIAGONALS[diagonal]
     kernels().triangles(plain(phi), out, rows, cols, rule, at_most(threads))
     return out
@@ -76,7 +76,8 @@ def rasterize(
         >>> weights[0, :, 1, 1]  # of the middle pixel, halfway along the diagonal
         array([0.5, 0. , 0.5], dtype=float32)
     """
-    faces, weights = (new(spec, phi) for spec in specs.rasterize(phi, size, diagonal))
+    spec_of_faces, spec_of_weights = specs.rasterize(phi, size, diagonal)
+    faces, weights = new(spec_of_faces, phi), new(spec_of_weights, phi)
     rule = specs.DIAGONALS[diagonal]
     kernels().rasterize(plain(phi), faces, weights, rule, at_most(threads))
     return faces, weights

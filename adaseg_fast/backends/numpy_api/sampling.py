@@ -152,7 +152,7 @@ def sample(
         array([[ 0,  2,  4],
                [20, 22, 24]], dtype=uint8)
     """
-    out = new(specs.sample(image, phi, mean, std), image)
-    means, stds = specs.normalization(mean, std, image.shape[1])
+    spec, means, stds = specs.sample(image, phi, mean, std)
+    out = new(spec, image)
     kernels().sample(plain(image), plain(phi), out, means, stds, at_most(threads))
     return out
