@@ -35,6 +35,14 @@ WITH_PHI: dict[str, Callable[..., Any]] = {
     **ON_GRID,
     "sample": lambda phi: backends.sample(IMAGE, phi),
     "sampling_energy": lambda phi: backends.sampling_energy(phi, PHI),
+    "resize_sampling_tensor": lambda phi: backends.resize_sampling_tensor(phi, (5, 6)),
+    "project_to_cover": backends.project_to_cover,
+}
+# Operations on other arguments -> a call with a size.
+SIZED: dict[str, Callable[[Any], Any]] = {
+    "nearest_boundary": lambda size: backends.nearest_boundary(LABELS, size),
+    "resize_sampling_tensor": lambda size: backends.resize_sampling_tensor(PHI, size),
+    "uniform_sampling_tensor": backends.uniform_sampling_tensor,
 }
 SCORED = {
     "interpolate": backends.interpolate,
@@ -88,13 +96,13 @@ def test_phi_that_is_not_finite(name: str, backend: str, value: float) -> None:
 # --- size and diagonal ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [*ON_GRID, "nearest_boundary"])
+@pytest.mark.parametrize("name", [*ON_GRID, *SIZED])
 def test_size(name: str) -> None:
-    least = 2 if name == "nearest_boundary" else 1
+    least = 2 if name in SIZED else 1
 
     def call(size: Any) -> None:
-        if name == "nearest_boundary":
-            backends.nearest_boundary(LABELS, size)
+        if name in SIZED:
+            SIZED[name](size)
         else:
             ON_GRID[name](PHI, size)
 
