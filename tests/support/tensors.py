@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of the torch side share. Kept apart so that ``arrays`` needs no torch."""
+"""What the tests of the torch side share. Kept apart so that ``helpers`` needs no torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LAYOUTS = ("contiguous", "transposed", "channels_last", "sliced", "expanded", "e
 
 
 def with_layout(tensor: Tensor, layout: str) -> Tensor:
-    """``arrays.with_layout`` for tensors, which know no negative strides."""
+    """``helpers.with_layout`` for tensors, which know no negative strides."""
     if layout == "transposed":
         return tensor.mT.contiguous().mT
     if layout == "channels_last":
