@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The linear system of eq. (2) subject to eq. (3): factors, and a solution in NumPy.
+"""The energy of eq. (2), its minimiser under eq. (3) and the factors for it, in NumPy.
 
-For the row coordinates the first and last grid row are fixed at 0 and 1; on the interior rows
+The energy of a sampling tensor ``phi`` for boundary points ``b`` is
+
+    |phi - b|^2 + lam * (sum over pairs of grid neighbours of |phi_i - phi_j|^2).
+
+Its minimiser solves one linear system per coordinate. For the row coordinates the first and last
+grid row are fixed at 0 and 1; on the interior rows
 
     (1 + lam (D + L)) x = b + lam * (fixed neighbours),
 
 with D the path Laplacian between fixed ends (down the rows) and L the one with free ends (along
-the columns). Both are diagonal in fixed orthonormal bases, so that a solution takes two small
-matrix products a side. Or L alone is made diagonal: what is left is a tridiagonal system a column,
-eliminated in one sweep down and one up. Column coordinates are the transposed problem.
+the columns). Both are diagonal in fixed orthonormal bases, so a solution takes two small matrix
+products per side (``FixedRows``). Alternatively L alone is made diagonal, which leaves one
+tridiagonal system per column, eliminated in one sweep down and one up (``Sweep``). Column
+coordinates are the transposed problem.
 """
 
 from __future__ import annotations
@@ -46,7 +52,7 @@ def _path_laplacian(size: int, fixed_ends: bool) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=64)
 def fixed_rows(h: int, w: int, lam: float) -> FixedRows:
-    """Factors of the h x w problem for the weight ``lam``; kept, and not to be written to."""
+    """Factors of the h x w problem for the weight ``lam``; cached, so never write to them."""
     values_down, down = np.linalg.eigh(_path_laplacian(h - 2, fixed_ends=True))
     values_along, along = np.linalg.eigh(_path_laplacian(w, fixed_ends=False))
     inverse = 1.0 / (1.0 + lam * (values_down[:, None] + values_along[None, :]))
@@ -56,12 +62,12 @@ def fixed_rows(h: int, w: int, lam: float) -> FixedRows:
 
 
 class Sweep(NamedTuple):
-    """The same problem, its columns parted but its rows not, in float64.
+    """The same problem with its columns uncoupled and its rows still coupled, in float64.
 
     Attributes:
         basis: (w, w), columns are the eigenvectors of L.
-        ratio: (h-2, w), what a row of right-hand sides, once eliminated, adds to the next one, and
-            a row of solutions to the one before.
+        ratio: (h-2, w), the multiple of a row that is added to the next one on the way down
+            (right-hand sides) and to the previous one on the way up (solutions).
         inverse: (h-2, w), one over the pivots.
         ones: (1, w), a row of ones in the basis.
     """
@@ -87,7 +93,10 @@ def sweep(h: int, w: int, lam: float) -> Sweep:
 def solve_sampling(
     targets: NDArray[Any], lam: float, homogeneous: bool = False
 ) -> NDArray[np.float64]:
-    """argmin of (2) subject to (3) for a batch, (N, 2, h, w); its linear part if homogeneous."""
+    """Minimiser of eq. (2) subject to eq. (3) for boundary points ``targets``, both (N, 2, h, w).
+
+    With ``homogeneous`` the fixed borders are all 0: the linear part of the solution.
+    """
     _, _, h, w = targets.shape
     solution = np.empty(targets.shape, np.float64)
     wanted = targets.astype(np.float64)
@@ -107,7 +116,7 @@ def _solve_rows(wanted: NDArray[np.float64], system: FixedRows, last: float) -> 
 
 
 def sampling_energy(phi: NDArray[Any], targets: NDArray[Any], lam: float) -> NDArray[Any]:
-    """Eq. (2) per item, (N,); each pair of neighbours counts once. Summed in float64."""
+    """Eq. (2) per item, (N,), for boundary points ``targets``; summed in float64."""
     wide = phi.astype(np.float64)
     data = ((wide - targets) ** 2).sum((1, 2, 3))
     down = (np.diff(wide, axis=2) ** 2).sum((1, 2, 3))

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The compiled kernels (csrc/), as they are.
-
-Every backend has the functions named here; they fill arrays that the caller made. Arrays are
-NumPy arrays or, for this backend only, tuples (address, type number, shape, strides in elements).
-"""
+"""The compiled kernels of ``csrc/``, under the names of ``protocol.Kernels``."""
 
 from adaseg_fast._native import (
     boundary_mask,

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every kernel written for clarity, in NumPy: the oracle of the tests.
+"""Every kernel of ``protocol.Kernels`` written for clarity, in NumPy: the oracle of the tests.
 
-Ownership is decided here by asking, for every pixel and triangle, on which side of the three edges
-the pixel lies once it has been moved by an infinitesimal amount (csrc/core/edge.h) - not by the
-scan conversion of the fast backends, so that the two check each other.
+A pixel's owner is found by asking, for every triangle, on which side of its three edges the pixel
+lies after an infinitesimal shift (csrc/core/edge.h). The fast backends use scan conversion instead,
+so the two check each other.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Triangle(NamedTuple):
 
 
 def lattice_bits(height: int, width: int) -> int:
-    """Binary digits below the pixel: coordinates stay under 2**31."""
+    """Number of binary digits below one pixel, so that coordinates stay under 2**31."""
     return 31 - max(height - 1, width - 1, 1).bit_length()
 
 
@@ -66,7 +66,7 @@ def takes_main_diagonal(
 
 
 def list_triangles(lattice: NDArray[np.int64], rule: int) -> Iterator[Triangle]:
-    """Cell by cell, row-major; the triangle with the cell's upper edge comes first."""
+    """List the triangles cell by cell, row by row; in a cell that with the upper edge is first."""
     _, h, w = lattice.shape
     points = [(int(r), int(c)) for r, c in zip(lattice[0].flat, lattice[1].flat, strict=True)]
     number = 0
@@ -82,7 +82,10 @@ def list_triangles(lattice: NDArray[np.int64], rule: int) -> Iterator[Triangle]:
 def _inside(
     triangle: Triangle, rows: Array, cols: Array, bits: int, shape: tuple[int, int]
 ) -> Array:
-    """Which pixels lie in the open triangle once moved: first order in columns, second in rows."""
+    """Which pixels lie in the open triangle after an infinitesimal shift.
+
+    The shift is of first order in the columns and of second order in the rows.
+    """
     last_row, last_col = (max(size - 1, 1) for size in shape)
     move_row = np.where(rows == last_row, -1, 1)
     move_col = np.where(cols == last_col, -1, 1)
@@ -214,7 +217,11 @@ def interpolate_backward(
     diagonal: int,
     threads: int,
 ) -> None:
-    """Each pixel gives weight * gradient to its corners, and their motion moves its plane."""
+    """Add weight * gradient of each pixel to its corners.
+
+    For ``phi``: a corner that moves by d changes the affine function of its triangle by minus its
+    slope times d, weighted as the corner is.
+    """
     height, width = grad.shape[2:]
     bits = lattice_bits(height, width)
     for n in range(len(phi)):
@@ -247,7 +254,7 @@ def interpolate_backward(
 def boundary_mask(
     labels: Array, out: Array, classes: Sequence[int] | None, ignore_index: int, threads: int
 ) -> None:
-    """Pixels with a 4-neighbour of another label, both sides."""
+    """Mark both pixels of each pair of 4-neighbours with different labels."""
     out[...] = False
     for axis in (1, 2):
         size = labels.shape[axis]
@@ -273,7 +280,7 @@ def _is_any(labels: Array, classes: Sequence[int]) -> Array:
 def nearest_boundary(
     labels: Array, out: Array, classes: Sequence[int] | None, ignore_index: int, threads: int
 ) -> None:
-    """By measuring the distance to every boundary pixel; the first in raster order on a tie."""
+    """Measure the distance to every boundary pixel; on a tie take the first in raster order."""
     height, width = labels.shape[1:]
     h, w = out.shape[2:]
     mask = np.zeros(labels.shape, bool)

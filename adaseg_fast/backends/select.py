@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which implementation of the kernels serves, and how to choose another."""
+"""Which backend is in use, and how to choose another."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
+from typing import TYPE_CHECKING, cast
+
+from adaseg_fast.backends.protocol import DeviceKernels, Kernels
+
+if TYPE_CHECKING:  # mypy compares each implementation with the protocol
+    from adaseg_fast.backends import native, numba, reference
+    from adaseg_fast.backends.cuda import CudaKernels
+
+    _backends: tuple[Kernels, ...] = (native, numba, reference)
+    _cuda: type[DeviceKernels] = CudaKernels
 
 # In order of preference.
 BACKENDS = {
@@ -18,14 +27,14 @@ BACKENDS = {
 }
 
 _chosen: str | None = None
-_kernels: ModuleType | None = None  # of the chosen one, once they were asked for
+_kernels: Kernels | None = None  # of the chosen one, once they were asked for
 _debug = False
 
 
-def _load(name: str) -> ModuleType:
+def _load(name: str) -> Kernels:
     if name not in BACKENDS:
-        raise ValueError(f"backend has to be one of {', '.join(BACKENDS)}, got {name!r}")
-    return importlib.import_module(BACKENDS[name])
+        raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, got {name!r}")
+    return cast(Kernels, importlib.import_module(BACKENDS[name]))
 
 
 def _loads(name: str) -> bool:
@@ -37,12 +46,30 @@ def _loads(name: str) -> bool:
 
 
 def available_backends() -> tuple[str, ...]:
-    """Names of the backends that load on this machine, fastest first."""
+    """List the backends that load on this machine.
+
+    Returns:
+        Their names, fastest first; "reference" is always among them.
+
+    Example:
+        >>> "reference" in available_backends()
+        True
+    """
     return tuple(name for name in BACKENDS if _loads(name))
 
 
 def get_backend() -> str:
-    """Name of the backend in use; the first that loads unless one was set."""
+    """Return the name of the backend in use: the first that loads, unless one was set.
+
+    A ``RuntimeWarning`` says so, once, where the compiled kernels cannot be loaded.
+
+    Returns:
+        One of ``available_backends()``.
+
+    Example:
+        >>> get_backend() in available_backends()
+        True
+    """
     global _chosen
     if _chosen is None:
         _chosen = next(name for name in BACKENDS if _loads(name))  # and no other is imported
@@ -57,7 +84,22 @@ def get_backend() -> str:
 
 
 def set_backend(name: str) -> None:
-    """Use the backend called ``name`` from now on; ImportError where it cannot be loaded."""
+    """Use another backend from now on, for NumPy arrays and for tensors on the CPU.
+
+    Args:
+        name: "native" (compiled), "numba" or "reference" (slow, written for clarity).
+
+    Raises:
+        ValueError: There is no backend of that name.
+        ImportError: The backend cannot be loaded on this machine.
+
+    Example:
+        >>> before = get_backend()
+        >>> set_backend("reference")
+        >>> get_backend()
+        'reference'
+        >>> set_backend(before)
+    """
     global _chosen, _kernels
     _kernels = _load(name)
     _chosen = name
@@ -65,7 +107,20 @@ def set_backend(name: str) -> None:
 
 @contextmanager
 def use_backend(name: str) -> Iterator[None]:
-    """Use another backend within a ``with`` block."""
+    """Use another backend within a ``with`` block.
+
+    Args:
+        name: As for ``set_backend``.
+
+    Raises:
+        ValueError: There is no backend of that name.
+        ImportError: The backend cannot be loaded on this machine.
+
+    Example:
+        >>> with use_backend("reference"):
+        ...     get_backend()
+        'reference'
+    """
     before = get_backend()
     set_backend(name)
     try:
@@ -75,11 +130,18 @@ def use_backend(name: str) -> Iterator[None]:
 
 
 def set_debug(on: bool) -> None:
-    """Look for errors of calls on CUDA devices at once, which waits for the device at each.
+    """Make each call on a CUDA device wait for its result and raise its errors at once.
 
-    With it NaN or infinity in ``phi`` is a ValueError there too, as it always is on the CPU, and a
-    kernel that fails raises in its own call instead of at some later one. It changes nothing on
-    the CPU. Not to be used while a CUDA graph is captured.
+    With it NaN or infinity in ``phi`` is a ``ValueError`` there too, as it always is on the CPU,
+    and a kernel that fails raises in its own call instead of in a later one. It changes nothing on
+    the CPU. Turn it off while a CUDA graph is captured.
+
+    Args:
+        on: Whether calls shall wait.
+
+    Example:
+        >>> set_debug(True)
+        >>> set_debug(False)
     """
     global _debug
     _debug = bool(on)
@@ -90,8 +152,17 @@ def get_debug() -> bool:
     return _debug
 
 
-def kernels() -> ModuleType:
-    """The module of the backend in use."""
+def kernels() -> Kernels:
+    """Return the module of the backend in use.
+
+    Returns:
+        The kernels, which fill arrays that the caller made; ``protocol.Kernels`` documents them.
+
+    Example:
+        >>> with use_backend("reference"):
+        ...     kernels().__name__
+        'adaseg_fast.backends.reference'
+    """
     global _kernels
     if _kernels is None:
         _kernels = _load(get_backend())
@@ -99,12 +170,16 @@ def kernels() -> ModuleType:
 
 
 def build_info() -> dict[str, str | bool]:
-    """What serves on this machine.
+    """Say what computes on this machine.
 
     Returns:
-        ``backend`` in use and, for the compiled kernels, their ``version``, whether they use
-        ``openmp``, and the ``instruction_set`` of their hot loops, chosen when they were loaded;
-        ``cuda``, false or the toolkit and the architectures that there are CUDA kernels for.
+        ``backend``: its name; ``cuda``: False, or the toolkit and the architectures that there are
+        CUDA kernels for. For the compiled kernels also their ``version``, whether they use
+        ``openmp``, and the ``instruction_set`` of their hot loops, chosen when they were loaded.
+
+    Example:
+        >>> build_info()["backend"] == get_backend()
+        True
     """
     info: dict[str, str | bool] = {"backend": get_backend(), "cuda": False}
     if not _loads("native"):
@@ -122,7 +197,7 @@ def build_info() -> dict[str, str | bool]:
 
 
 def default_threads() -> int:
-    """Processors this process may use."""
+    """Number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks and modules: where to sample, what to segment with, and the two together."""
+"""Networks and modules: choose where to sample, segment, and both in one module."""
 
 from __future__ import annotations
 

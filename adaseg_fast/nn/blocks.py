@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pieces that the networks share: convolution block, halving, up-projection, fixed grid."""
+"""Building blocks of the networks: convolution block, halving, up-projection, fixed grid."""
 
 from __future__ import annotations
 
@@ -24,23 +24,24 @@ class ConvBlock(nn.Sequential):
 
 
 class Halve(nn.MaxPool2d):
-    """2x2 max-pool rounding up, so that a side of any length from 1 on can be halved."""
+    """2x2 max-pool that rounds sizes up, so that any side of at least 1 can be halved."""
 
     def __init__(self) -> None:
         super().__init__(2, ceil_mode=True)
 
 
 class UpProject(nn.Module):
-    """2x2 transposed convolution of stride 2, cropped to the size wanted.
+    """2x2 transposed convolution of stride 2, cropped to the size that is asked for.
 
-    Undoes :class:`Halve`: halving rounds up, so the doubled map is never too small, and at most
+    It undoes :class:`Halve`: halving rounds up, so the doubled map is never too small, and at most
     one row and one column are cropped.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.project = nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2, bias=False)
-        # Stride equals kernel, so one output pixel sees `in_channels` values, halved by a ReLU.
+        # The stride is the kernel's size, so one output pixel sees `in_channels` values, of which a
+        # ReLU has set half to 0.
         nn.init.normal_(self.project.weight, std=(2 / in_channels) ** 0.5)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
@@ -50,10 +51,13 @@ class UpProject(nn.Module):
 
 
 class UniformGrid(nn.Module):
-    """The uniform sampling tensor ``u`` (sec. 3), made once and moved along with its owner.
+    """The uniform sampling tensor ``u`` (sec. 3), made once and moved with the enclosing module.
 
-    It is not part of the state dict, and stays float32 when the owner is cast to another type:
-    positions in half precision miss whole pixels of a large image.
+    It is not part of the state dict. It stays float32 when the module is cast to another type,
+    because positions in half precision miss whole pixels of a large image.
+
+    Args:
+        size: ``(h, w)``, at least 2 each.
     """
 
     phi: Tensor
@@ -65,12 +69,12 @@ class UniformGrid(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> UniformGrid:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        # Made anew rather than cast: half precision would round it, to_empty() leave it undefined.
+        # Made anew: a cast to half precision would round it, to_empty() would leave it undefined.
         self.phi = ops.uniform_sampling_tensor(self.size, device=self.phi.device)
         return self
 
     def forward(self, batch_size: int) -> Tensor:
-        """Return ``(batch_size, 2, h, w)``, one memory for all items."""
+        """Return ``(batch_size, 2, h, w)``; all items share one memory."""
         return self.phi.expand(batch_size, -1, -1, -1)
 
     def extra_repr(self) -> str:

@@ -19,33 +19,41 @@ Size = tuple[int, int]
 class DoubleUNet(nn.Module):
     """Two stacked U-Nets that predict a sampling tensor from a small view of the image (sec. 3.1).
 
-    The first one's depth follows ``input_size``: its encoder halves the view down to the sampling
-    tensor's ``size`` and once more, its decoder comes back up to ``size``. The second one is
-    fixed: encoder at ``size``, a half and a quarter of it, decoder back. Where they join, one
-    block serves both, as the last of the first one and the entry of the second. Each block is one
-    padded 3x3 convolution with batch normalisation; skips are added, not concatenated, which
-    halves the decoders' cost. A 1x1 convolution gives the two coordinates.
+    The depth of the first one follows ``input_size``: its encoder halves the view down to the
+    sampling tensor's ``size`` and once more, and its decoder returns to ``size``. The second one is
+    fixed: its encoder has levels at ``size``, a half and a quarter of it, and its decoder returns.
+    Where the two join they share one block, the last of the first one and the entry of the second.
+    Each block is one padded 3x3 convolution with batch normalisation. Skips are added, not
+    concatenated, which halves the cost of the decoders. A 1x1 convolution gives the two
+    coordinates.
 
-    All levels have ``width`` features, but for the two finest: ``width / 8`` at the view's own
-    resolution and ``width / 4`` at half of it (where that is still finer than ``size``).
-    Multiply-adds with ``size`` (8, 8) and width 256 at views of 32 / 64 / 128: 0.12 / 0.21 / 0.55 G
-    (the paper: 0.07 / 0.17 / 0.54 G).
+    All levels have ``width`` features except the two finest: ``width / 8`` at the view's own
+    resolution and ``width / 4`` at half of it (where that is still finer than ``size``). With
+    ``size`` (8, 8) and width 256 the network takes 0.12 / 0.21 / 0.55 G multiply-adds for views of
+    32 / 64 / 128 (the paper: 0.07 / 0.17 / 0.54 G).
 
-    What is learnt is the offset from the uniform tensor, and the last layer starts at zero, so an
-    untrained network samples uniformly. Sampling depends on absolute position, of which padded
-    convolutions know little: two channels with the row and column in [-1, 1] join the image.
+    The network learns the offset from the uniform tensor, and the last layer starts at zero, so an
+    untrained network samples uniformly. Where to sample depends on absolute position, of which
+    padded convolutions know little: two channels with the row and column in [-1, 1] are appended to
+    the image.
 
-    The output is raw, in training and in evaluation. Projection onto the covering constraints (3)
-    is the business of :class:`~adaseg_fast.nn.AdaptiveDownsampler`, at test time.
+    The output is raw, in training and in evaluation.
+    :class:`~adaseg_fast.nn.AdaptiveDownsampler` projects it onto the covering constraints (3) in
+    evaluation.
 
     Args:
         size: ``(h, w)`` of the sampling tensor, at least 2 each.
         input_size: ``(H, W)`` of the view, at least 8 each; need not be a multiple of ``size``.
-        in_channels: number of channels of the view, at least 1.
-        width: number of features, a positive multiple of 8.
+        in_channels: Number of channels of the view, at least 1.
+        width: Number of features, a positive multiple of 8.
 
     Raises:
-        ValueError: an argument is out of its range.
+        ValueError: An argument is out of its range.
+
+    Example:
+        >>> network = DoubleUNet((4, 6), input_size=(16, 16), width=8)
+        >>> network(torch.zeros(2, 3, 16, 16)).shape
+        torch.Size([2, 2, 4, 6])
     """
 
     def __init__(
@@ -109,18 +117,18 @@ class DoubleUNet(nn.Module):
 
 @torch.fx.wrap
 def _check_view(view: Tensor, channels: int, size: Size) -> None:
-    """Symbolic tracing, which knows no shapes, takes this as one step and does not look inside."""
+    """Check the shape. Symbolic tracing, which has no shapes, records this as one step."""
     if view.ndim != 4 or tuple(view.shape[1:]) != (channels, *size):
         raise ValueError(
-            f"view must have shape (N, {channels}, {size[0]}, {size[1]}), as the network was made "
-            f"for in_channels={channels} and input_size={size}; got shape {tuple(view.shape)}"
+            f"view must have shape (N, {channels}, {size[0]}, {size[1]}), because the network was "
+            f"made for in_channels={channels} and input_size={size}; got shape {tuple(view.shape)}"
         )
 
 
 class _AdditiveUNet(nn.Module):
     """From features at ``sizes[0]`` down to ``sizes[-1]``, then ``up`` levels back, skips added.
 
-    ``widths`` are the features at ``sizes``; the levels that the decoder visits share one width.
+    ``widths`` are the features at ``sizes``; the levels of the decoder share one width.
     """
 
     def __init__(self, sizes: Sequence[Size], widths: Sequence[int], *, up: int) -> None:
@@ -149,7 +157,7 @@ def _half(size: Size) -> Size:
 
 
 def _approach(start: Size, end: Size) -> list[Size]:
-    """Sizes from ``start`` to ``end`` with each side halved until it meets its end; two or more."""
+    """At least two sizes from ``start`` to ``end``, each side halved until it reaches its end."""
     sizes = [start]
     while len(sizes) == 1 or sizes[-1] != end:
         half = _half(sizes[-1])
@@ -158,7 +166,7 @@ def _approach(start: Size, end: Size) -> list[Size]:
 
 
 def _shrink(start: Size, end: Size) -> nn.Module:
-    """Max-pool from one fixed size to another; adaptive only where they do not divide."""
+    """Max-pool from one fixed size to another; adaptive only where the sizes do not divide."""
     if start == end:
         return nn.Identity()
     if start[0] % end[0] == 0 and start[1] % end[1] == 0:

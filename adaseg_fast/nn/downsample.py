@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
@@ -16,7 +19,13 @@ IMAGE_STD = (58.395, 57.12, 57.375)
 
 
 class Downsampler(nn.Module):
-    """What both downsamplers do: sample at the sampling tensor's points and normalise."""
+    """What both downsamplers do: sample at the sampling tensor's points and normalise.
+
+    Attributes:
+        size: ``(h, w)`` of the small image: the working size.
+        mean: What is subtracted from each channel.
+        std: What each channel is divided by afterwards.
+    """
 
     def __init__(self, size: tuple[int, int], mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
@@ -25,14 +34,19 @@ class Downsampler(nn.Module):
         self.std = tuple(float(x) for x in std)
         if not self.mean or len(self.mean) != len(self.std):
             raise ValueError(
-                "mean and std need one value for each channel of the image, "
+                "mean and std must have one value for each channel of the image, "
                 f"got mean={self.mean} and std={self.std}"
             )
         if not all(x > 0 for x in self.std):
             raise ValueError(f"std must be positive, got {self.std}")
 
     def sampling_tensor(self, image: Tensor) -> Tensor:
+        """Return the sampling tensor ``(N, 2, h, w)`` for ``image`` ``(N, C, H, W)``."""
         raise NotImplementedError
+
+    def sample(self, image: Tensor, phi: Tensor) -> Tensor:
+        """Return ``image`` at the points of ``phi``, ``(N, C, h, w)``, ``(x - mean) / std``."""
+        return ops.sample(image, phi, mean=self.mean, std=self.std)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Downsample.
@@ -41,14 +55,14 @@ class Downsampler(nn.Module):
             image: ``(N, C, H, W)``, uint8 or floating point, any strides.
 
         Returns:
-            The small image ``(N, C, h, w)``, floating point, ``(x - mean) / std``; and the
-            sampling tensor ``(N, 2, h, w)`` it was taken at, relative (row, column).
+            The small image ``(N, C, h, w)``, floating point, ``(x - mean) / std``; and the sampling
+            tensor ``(N, 2, h, w)`` that it was taken at, relative (row, column).
 
         Raises:
             ValueError: ``image`` is not ``(N, C, H, W)`` with C the length of ``mean``.
         """
         phi = self.sampling_tensor(image)
-        return ops.sample(image, phi, mean=self.mean, std=self.std), phi
+        return self.sample(image, phi), phi
 
     def _check(self, image: Tensor) -> None:
         if image.ndim != 4 or image.shape[1] != len(self.mean):
@@ -66,11 +80,17 @@ class UniformDownsampler(Downsampler):
 
     Args:
         size: ``(h, w)`` of the small image, at least 2 each.
-        mean: subtracted from each channel, in units of the image.
-        std: each channel is divided by it afterwards, in units of the image.
+        mean: Subtracted from each channel, in units of the image (0 to 255 by default).
+        std: Each channel is divided by it afterwards, in units of the image.
 
     Raises:
-        ValueError: an argument is out of its range.
+        ValueError: An argument is out of its range.
+
+    Example:
+        >>> import torch
+        >>> small, phi = UniformDownsampler((8, 12))(torch.zeros(1, 3, 60, 90))
+        >>> small.shape, phi.shape
+        (torch.Size([1, 3, 8, 12]), torch.Size([1, 2, 8, 12]))
     """
 
     def __init__(
@@ -90,6 +110,33 @@ class UniformDownsampler(Downsampler):
         return phi
 
 
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _accept_renamed(old: str, new: str) -> Callable[[Function], Function]:
+    """Let a function take its keyword ``new`` under the name ``old`` too, with a warning."""
+
+    def decorate(function: Function) -> Function:
+        @wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if old in kwargs:
+                if new in kwargs:
+                    raise TypeError(f"{new} was given twice, also under its former name {old}")
+                _warn_renamed(old, new)
+                kwargs[new] = kwargs.pop(old)
+            return function(*args, **kwargs)
+
+        return call  # type: ignore[return-value]
+
+    return decorate
+
+
+def _warn_renamed(old: str, new: str) -> None:
+    """Stack level: the caller of whoever calls this."""
+    message = f"{old} is now called {new}; the old name will go away in the next version"
+    warnings.warn(message, DeprecationWarning, stacklevel=3)
+
+
 class AdaptiveDownsampler(Downsampler):
     """Sampling at the points that an auxiliary network chooses (sec. 3.1, Fig. 4).
 
@@ -98,22 +145,34 @@ class AdaptiveDownsampler(Downsampler):
     evaluation mode the coarse tensor is projected onto the covering constraints (3) first; in
     training mode it stays as predicted. Freeze a trained sampler with ``.eval()``.
 
-    Gradient: none flows back through the small image, since equation (1) is piecewise constant in
-    the positions. It reaches the sampler only through the sampling tensor: a loss on
-    :meth:`coarse_tensor` itself, or its use in :func:`adaseg_fast.ops.interpolate`.
+    No gradient flows back through the small image, since eq. (1) is piecewise constant in the
+    positions. A gradient reaches the sampler only through the sampling tensor: from a loss on
+    :meth:`coarse_tensor` itself, or from :func:`adaseg_fast.ops.interpolate`.
 
     Args:
-        sampler: module from ``(N, C, *view_size)``, normalised, to a raw sampling tensor
+        sampler: Module from ``(N, C, *view_size)``, normalised, to a raw sampling tensor
             ``(N, 2, h', w')``, as :class:`~adaseg_fast.nn.DoubleUNet` is.
-        view_size: ``(H', W')`` of the view that the sampler sees, at least 2 each.
+        view_size: ``(H', W')`` of the view that the sampler sees, at least 2 each. Its name was
+            ``aux_size`` until version 0.1; that keyword and the old names ``aux_size`` and
+            ``aux_view`` of attributes still work, with a ``DeprecationWarning``.
         size: ``(h, w)`` of the small image, at least 2 each.
-        mean: subtracted from each channel, in units of the image.
-        std: each channel is divided by it afterwards, in units of the image.
+        mean: Subtracted from each channel, in units of the image (0 to 255 by default).
+        std: Each channel is divided by it afterwards, in units of the image.
 
     Raises:
-        ValueError: an argument is out of its range.
+        ValueError: An argument is out of its range.
+
+    Example:
+        >>> import torch
+        >>> from adaseg_fast.nn import DoubleUNet
+        >>> sampler = DoubleUNet((4, 4), input_size=(8, 8), width=8)
+        >>> model = AdaptiveDownsampler(sampler, view_size=(8, 8), size=(16, 16)).eval()
+        >>> small, phi = model(torch.zeros(1, 3, 60, 90))
+        >>> small.shape, phi.shape
+        (torch.Size([1, 3, 16, 16]), torch.Size([1, 2, 16, 16]))
     """
 
+    @_accept_renamed("aux_size", "view_size")
     def __init__(
         self,
         sampler: nn.Module,
@@ -126,22 +185,32 @@ class AdaptiveDownsampler(Downsampler):
         super().__init__(size, mean, std)
         self.view_size = _checked_size("view_size", view_size)
         self.sampler = sampler
-        self.aux_uniform = UniformGrid(self.view_size)
+        self.view_grid = UniformGrid(self.view_size)
 
     def view(self, image: Tensor) -> Tensor:
         """Return what the sampler sees of ``image``: ``(N, C, H', W')``, uniform, normalised."""
         self._check(image)
-        phi = self.aux_uniform(image.shape[0])
-        return ops.sample(image, phi, mean=self.mean, std=self.std)
+        return self.sample(image, self.view_grid(image.shape[0]))
 
     def coarse_tensor(self, image: Tensor) -> Tensor:
-        """Return the sampler's own tensor ``(N, 2, h', w')``, with (3) held in evaluation mode."""
+        """Return the sampler's own tensor ``(N, 2, h', w')``; in evaluation mode (3) holds."""
         phi: Tensor = self.sampler(self.view(image))
         return phi if self.training else ops.project_to_cover(phi)
 
     def sampling_tensor(self, image: Tensor) -> Tensor:
         """Return the sampling tensor ``(N, 2, h, w)`` at the working size for ``image``."""
         return ops.resize_sampling_tensor(self.coarse_tensor(image), self.size)
+
+    @property
+    def aux_size(self) -> tuple[int, int]:
+        """The former name of ``view_size``."""
+        _warn_renamed("aux_size", "view_size")
+        return self.view_size
+
+    def aux_view(self, image: Tensor) -> Tensor:
+        """The former name of ``view``."""
+        _warn_renamed("aux_view", "view")
+        return self.view(image)
 
     def extra_repr(self) -> str:
         return f"view_size={self.view_size}, {super().extra_repr()}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks made ready for inference: batch normalisation folded, memory laid out for the CPU."""
+"""Prepare networks for inference: fold batch normalisation, lay out memory for the CPU."""
 
 from __future__ import annotations
 
@@ -22,22 +22,28 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def prepare_for_inference(module: Module) -> Module:
-    """A copy in evaluation mode that computes the same, to rounding, in less time.
+    """Return a copy in evaluation mode that computes the same, up to rounding, in less time.
 
     Batch normalisation is folded into the convolution before it, where a symbolic trace of the
-    network shows that nothing else sees the convolution: both are called once, one on the other's
-    result. A network that cannot be traced (its control flow depends on the data, say) is copied
-    as it is. The networks of this package keep their weights channels last on the CPU.
+    network shows that nothing else uses the convolution's result and both are called once. A
+    network that cannot be traced (because its control flow depends on the data, for instance) is
+    copied as it is. The networks of this package get their weights channels last on the CPU.
 
-    The copy is for inference only: training it would be training another network, and its weights
-    do not fit the original.
+    The copy is for inference only: to train it is to train another network, and its weights do not
+    fit the original.
 
     Args:
-        module: a network, or an :class:`~adaseg_fast.nn.AdaptiveSegmenter` or
-            :class:`~adaseg_fast.nn.AdaptiveDownsampler` around networks; stays untouched.
+        module: A network, or an :class:`~adaseg_fast.nn.AdaptiveSegmenter` or
+            :class:`~adaseg_fast.nn.AdaptiveDownsampler` around networks. It is not changed.
 
     Returns:
         A copy of ``module``, of its class.
+
+    Example:
+        >>> import torch
+        >>> network, image = UNet(5, width=4).eval(), torch.rand(1, 3, 20, 20)
+        >>> torch.allclose(prepare_for_inference(network)(image), network(image), atol=1e-4)
+        True
     """
     prepared = copy.deepcopy(module).eval()
     names = Counter(id(part) for _, part in prepared.named_modules(remove_duplicate=False))
@@ -50,14 +56,14 @@ def prepare_for_inference(module: Module) -> Module:
 
 
 class _Tracer(fx.Tracer):
-    """Takes the fixed grids as one step: they expand to a batch size that no trace knows."""
+    """Records a fixed grid as one step, since it depends on a batch size that no trace has."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, UniformGrid) or super().is_leaf_module(m, module_qualified_name)
 
 
 def _networks(module: nn.Module) -> Iterator[nn.Module]:
-    """The networks that ``module`` is made of, each of which it calls as a whole."""
+    """The networks within ``module``, each of which it calls as a whole."""
     if type(module) is AdaptiveSegmenter:
         yield from _networks(module.segmenter)
         yield from _networks(module.downsampler)
@@ -68,13 +74,13 @@ def _networks(module: nn.Module) -> Iterator[nn.Module]:
 
 
 def _foldable_pairs(network: nn.Module, names: Counter[int]) -> list[tuple[str, str]]:
-    """Names of convolutions and of the normalisations that alone see their results.
+    """Pairs of a convolution and the normalisation that alone uses its result, by name.
 
-    ``names`` counts how many names each module has: one under several may be called elsewhere.
+    ``names`` counts how many names each module has: a module with several may be called elsewhere.
     """
     try:
         graph = _Tracer().trace(network)
-    except Exception:  # a forward method may raise whatever it likes when it meets the unexpected
+    except Exception:  # a forward method may raise anything when it gets a tracer's proxies
         return []
     calls = Counter(str(node.target) for node in graph.nodes if node.op == "call_module")
     touched = {str(node.target).rpartition(".")[0] for node in graph.nodes if node.op == "get_attr"}
@@ -94,7 +100,7 @@ def _foldable_pairs(network: nn.Module, names: Counter[int]) -> list[tuple[str, 
 
 
 def _fit(convolution: nn.Module, normalisation: nn.Module) -> bool:
-    """Whether they are the plain layers, with nothing hooked into them."""
+    """Whether both are torch's plain layers, without hooks, and of matching sizes."""
     if type(convolution) is not nn.Conv2d or type(normalisation) is not nn.BatchNorm2d:
         return False
     hooked = any(

@@ -3,23 +3,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from adaseg_fast import ops
+from adaseg_fast.nn.downsample import Downsampler
 
 
 class AdaptiveSegmenter(nn.Module):
     """A segmentation network between a downsampler and the interpolation that undoes it.
 
-    The small image and the positions are float32; for half precision use ``torch.autocast``.
+    ``predict`` and ``predict_scores`` give labels and scores at full resolution. Their steps are
+    methods too, for code that measures or replaces one of them: ``choose_points``, ``sample``,
+    ``segment``, then ``label`` or ``interpolate``. The small image and the positions are float32;
+    for half precision use ``torch.autocast``.
 
     Args:
-        segmenter: any module from images ``(N, C, h, w)`` to scores ``(N, K, h', w')``, of any
+        segmenter: Any module from images ``(N, C, h, w)`` to scores ``(N, K, h', w')``, of any
             output stride.
-        downsampler: module from images ``(N, C, H, W)`` to ``(small, phi)``, as
+        downsampler: Module from images ``(N, C, H, W)`` to ``(small, phi)``, as
             :class:`~adaseg_fast.nn.AdaptiveDownsampler` and
             :class:`~adaseg_fast.nn.UniformDownsampler` are.
+
+    Example:
+        >>> from adaseg_fast.nn import UNet, UniformDownsampler
+        >>> model = AdaptiveSegmenter(UNet(5, width=4), UniformDownsampler((16, 16))).eval()
+        >>> model.predict(torch.zeros(1, 3, 60, 80, dtype=torch.uint8)).shape
+        torch.Size([1, 60, 80])
     """
 
     def __init__(self, segmenter: nn.Module, downsampler: nn.Module) -> None:
@@ -37,24 +49,15 @@ class AdaptiveSegmenter(nn.Module):
             The scores ``(N, K, h', w')`` and the sampling tensor ``(N, 2, h, w)``.
 
         Raises:
-            ValueError: ``image`` is of another shape.
-            TypeError: the segmenter returned something other than a tensor.
+            ValueError: ``image`` has another shape.
+            TypeError: The segmenter returned something other than a tensor.
         """
         small, phi = self.downsampler(image)
-        scores = self.segmenter(small)
-        if not isinstance(scores, Tensor):
-            raise TypeError(
-                "segmenter must return a tensor of scores (N, K, h, w), "
-                f"got {type(scores).__name__}"
-            )
-        return scores, phi
+        return self.segment(small), phi
 
     @torch.inference_mode()
     def predict(self, image: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-        """Label every pixel of the image as it is, at its own resolution (sec. 3.3).
-
-        Scores of another size than the sampling tensor's (a segmenter with an output stride) lie
-        at the points of the tensor resized to them.
+        """Label every pixel, at the resolution of the image or at another (sec. 3.3).
 
         The module runs in the mode it is in: call ``.eval()`` before. In training mode batch
         normalisation uses and updates the statistics of the batch, and the sampling tensor need
@@ -62,16 +65,147 @@ class AdaptiveSegmenter(nn.Module):
 
         Args:
             image: ``(N, C, H, W)``, uint8 or floating point, any aspect and strides.
-            size: ``(H, W)`` of the label map, the image's own by default.
+            size: ``(H', W')`` of the label map, by default the image's ``(H, W)``.
+
+        Returns:
+            ``(N, H', W')`` uint8 labels (int32 above 256 classes).
+
+        Raises:
+            ValueError: ``image`` has another shape, or ``size`` is not two positive integers.
+            TypeError: The segmenter returned something other than a tensor.
+        """
+        scores, phi = self(image)
+        return self.label(scores, phi, _output_size(image, size))
+
+    @torch.inference_mode()
+    def predict_scores(self, image: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        """Score every pixel, at the resolution of the image or at another (sec. 3.3).
+
+        ``predict`` gives the argmax of these scores in a fraction of the time and memory. The
+        module runs in the mode it is in; pixels that the sampling tensor does not cover, which
+        happens in training mode alone, get scores of 0.
+
+        Args:
+            image: ``(N, C, H, W)``, uint8 or floating point, any aspect and strides.
+            size: ``(H', W')`` of the scores, by default the image's ``(H, W)``.
+
+        Returns:
+            ``(N, K, H', W')`` scores, of the type that the segmenter returns.
+
+        Raises:
+            ValueError: ``image`` has another shape, or ``size`` is not two positive integers.
+            TypeError: The segmenter returned something other than a tensor.
+
+        Example:
+            >>> from adaseg_fast.nn import UNet, UniformDownsampler
+            >>> model = AdaptiveSegmenter(UNet(5, width=4), UniformDownsampler((16, 16))).eval()
+            >>> model.predict_scores(torch.zeros(1, 3, 60, 80, dtype=torch.uint8)).shape
+            torch.Size([1, 5, 60, 80])
+        """
+        scores, phi = self(image)
+        return self.interpolate(scores, phi, _output_size(image, size))
+
+    def choose_points(self, image: Tensor) -> Tensor:
+        """First step: choose where to sample.
+
+        Args:
+            image: ``(N, C, H, W)``, uint8 or floating point, any strides.
+
+        Returns:
+            The sampling tensor ``(N, 2, h, w)`` at the working size.
+
+        Raises:
+            ValueError: ``image`` has another shape.
+            TypeError: The downsampler is not one of this package's, so its steps are unknown.
+        """
+        return self._package_downsampler().sampling_tensor(image)
+
+    def sample(self, image: Tensor, phi: Tensor) -> Tensor:
+        """Second step: sample the image at the points of ``phi`` and normalise it (eq. 1).
+
+        Args:
+            image: ``(N, C, H, W)``, uint8 or floating point, any strides.
+            phi: ``(N, 2, h, w)``, relative (row, column).
+
+        Returns:
+            The small image ``(N, C, h, w)``, floating point.
+
+        Raises:
+            ValueError: ``image`` or ``phi`` has another shape.
+            TypeError: The downsampler is not one of this package's, so its steps are unknown.
+        """
+        return self._package_downsampler().sample(image, phi)
+
+    def segment(self, small: Tensor) -> Tensor:
+        """Third step: run the base network.
+
+        Args:
+            small: ``(N, C, h, w)``, floating point, normalised.
+
+        Returns:
+            The scores ``(N, K, h', w')``.
+
+        Raises:
+            TypeError: The segmenter returned something other than a tensor.
+        """
+        scores = self.segmenter(small)
+        if not isinstance(scores, Tensor):
+            raise TypeError(
+                "segmenter must return a tensor of scores (N, K, h, w), "
+                f"got {type(scores).__name__}"
+            )
+        return scores
+
+    def label(self, scores: Tensor, phi: Tensor, size: Sequence[int]) -> Tensor:
+        """Last step: label every pixel of an image of ``size``.
+
+        Scores of another size than the sampling tensor's (a segmenter with an output stride) lie
+        at the points of the tensor resized to them.
+
+        Args:
+            scores: ``(N, K, h', w')`` floating point.
+            phi: ``(N, 2, h, w)`` that the image was sampled at.
+            size: ``(H, W)`` of the label map.
 
         Returns:
             ``(N, H, W)`` uint8 labels (int32 above 256 classes).
 
         Raises:
-            ValueError: ``image`` is of another shape.
-            TypeError: the segmenter returned something other than a tensor.
+            ValueError: A shape or size is wrong.
+            TypeError: ``scores`` or ``phi`` is not floating point.
         """
-        scores, phi = self(image)
-        if scores.shape[-2:] != phi.shape[-2:]:
-            phi = ops.resize_sampling_tensor(phi, tuple(scores.shape[-2:]))
-        return ops.interpolate_argmax(scores, phi, tuple(size or image.shape[-2:]))
+        return ops.interpolate_argmax(scores, _points_of_scores(scores, phi), size)
+
+    def interpolate(self, scores: Tensor, phi: Tensor, size: Sequence[int]) -> Tensor:
+        """Last step where scores are wanted instead of labels; differentiable.
+
+        Args:
+            scores: ``(N, K, h', w')`` floating point.
+            phi: ``(N, 2, h, w)`` that the image was sampled at.
+            size: ``(H, W)`` of the result.
+
+        Returns:
+            ``(N, K, H, W)`` scores.
+
+        Raises:
+            ValueError: A shape or size is wrong.
+            TypeError: ``scores`` or ``phi`` is not floating point.
+        """
+        return ops.interpolate(scores, _points_of_scores(scores, phi), size)
+
+    def _package_downsampler(self) -> Downsampler:
+        if not isinstance(self.downsampler, Downsampler):
+            raise TypeError(
+                "the downsampler must be a UniformDownsampler or an AdaptiveDownsampler, "
+                f"got {type(self.downsampler).__name__}"
+            )
+        return self.downsampler
+
+
+def _points_of_scores(scores: Tensor, phi: Tensor) -> Tensor:
+    """The sampling tensor at the size of the scores; ``phi`` itself where that is its own."""
+    return ops.resize_sampling_tensor(phi, scores.shape[-2:])
+
+
+def _output_size(image: Tensor, size: tuple[int, int] | None) -> Sequence[int]:
+    return image.shape[-2:] if size is None else size

@@ -12,8 +12,8 @@ from torch import Tensor, distributed, nn
 class SyncedBatchNorm2d(nn.BatchNorm2d):
     """`torch.nn.BatchNorm2d` whose statistics in training are those of all processes together.
 
-    Torch's own ``SyncBatchNorm`` works on GPUs only. The two share their state's names with the
-    plain layer, so weights can be exchanged. Statistics are taken in float32.
+    Torch's own ``SyncBatchNorm`` works on GPUs only. Both have the plain layer's names in their
+    state dicts, so weights can be exchanged. Statistics are computed in float32.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -34,7 +34,7 @@ class SyncedBatchNorm2d(nn.BatchNorm2d):
 
     @torch.no_grad()
     def _follow(self, mean: Tensor, variance: Tensor) -> None:
-        """The running statistics, as the plain layer keeps them."""
+        """Update the running statistics as the plain layer does."""
         assert self.running_mean is not None and self.running_var is not None
         assert self.num_batches_tracked is not None
         self.num_batches_tracked.add_(1)
@@ -46,7 +46,17 @@ class SyncedBatchNorm2d(nn.BatchNorm2d):
 
 
 def sync_batch_norm(module: nn.Module) -> None:
-    """Replace every `torch.nn.BatchNorm2d` within ``module`` by one that sees all processes."""
+    """Replace every `torch.nn.BatchNorm2d` in ``module`` by one with statistics of all processes.
+
+    Args:
+        module: Any module; it is changed in place.
+
+    Example:
+        >>> network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+        >>> sync_batch_norm(network)
+        >>> type(network[1]).__name__
+        'SyncedBatchNorm2d'
+    """
     for name, child in module.named_children():
         if type(child) is nn.BatchNorm2d:
             setattr(module, name, _synced(child))
@@ -70,7 +80,7 @@ def _synced(plain: nn.BatchNorm2d) -> SyncedBatchNorm2d:
 
 
 class _Total(torch.autograd.Function):
-    """The sum over processes. What each makes of it counts, so gradients are summed alike."""
+    """The sum over processes; every process uses it, so its gradients are summed likewise."""
 
     @staticmethod
     def forward(ctx: Any, value: Tensor) -> Tensor:

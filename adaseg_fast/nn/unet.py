@@ -12,22 +12,28 @@ from adaseg_fast.nn.blocks import ConvBlock, Halve, UpProject
 
 
 class UNet(nn.Module):
-    """U-Net with one 3x3 convolution a block (the base network of sec. 4).
+    """U-Net with one 3x3 convolution per block (the base network of sec. 4).
 
-    Five levels at strides 1, 2, 4, 8, 16 with ``width * (1/4, 1/2, 1, 1, 1)`` features. Encoder: a
-    block a level, 2x2 max-pool between. Decoder: up-projection, concatenation with the encoder's
-    features of that level, a block. A 1x1 convolution turns the features at full resolution into
-    scores. Convolutions are padded and sizes round up, so the scores have the image's size.
+    The five levels lie at strides 1, 2, 4, 8, 16 and have ``width * (1/4, 1/2, 1, 1, 1)`` features.
+    The encoder has one block per level, with 2x2 max-pools between them. Each level of the decoder
+    is an up-projection, a concatenation with the encoder's features of that level, and a block. A
+    1x1 convolution turns the features at full resolution into scores. Convolutions are padded and
+    sizes round up, so the scores have the size of the image.
 
-    Multiply-adds: 312.64 k a pixel with 3 channels, 22 classes and width 256 (the paper: 303.95 k).
+    The network takes 312.64 k multiply-adds per pixel with 3 channels, 22 classes and width 256
+    (the paper: 303.95 k).
 
     Args:
-        num_classes: number of scores a pixel, at least 1.
-        in_channels: number of channels of the image, at least 1.
-        width: features of the three deep levels, a positive multiple of 4.
+        num_classes: Number of scores per pixel, at least 1.
+        in_channels: Number of channels of the image, at least 1.
+        width: Features of the three deep levels, a positive multiple of 4.
 
     Raises:
-        ValueError: an argument is out of its range.
+        ValueError: An argument is out of its range.
+
+    Example:
+        >>> UNet(5, width=4)(torch.zeros(2, 3, 31, 40)).shape
+        torch.Size([2, 5, 31, 40])
     """
 
     def __init__(self, num_classes: int, *, in_channels: int = 3, width: int = 256) -> None:
@@ -54,8 +60,8 @@ class UNet(nn.Module):
         """Return the scores.
 
         Args:
-            image: ``(N, in_channels, H, W)`` floating point, normalised; any H and W from 1 on.
-                (In training, batch normalisation wants ``N > 1`` where H and W are at most 16.)
+            image: ``(N, in_channels, H, W)`` floating point, normalised; H and W at least 1. (In
+                training, batch normalisation needs ``N > 1`` where H and W are at most 16.)
 
         Returns:
             ``(N, num_classes, H, W)`` scores (logits).

@@ -19,7 +19,7 @@ from adaseg_fast.ops.sampling import (
     uniform_sampling_tensor,
 )
 
-# After the operations that it counts.
+# Imported after the operations that it counts.
 from adaseg_fast.ops import _flops  # isort: skip  # noqa: F401
 
 __all__ = [

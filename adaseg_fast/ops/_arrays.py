@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Torch tensors as the kernels want them."""
+"""Torch tensors as the kernels want them: checked, allocated, handed over."""
 
 from __future__ import annotations
 
@@ -9,21 +9,40 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from adaseg_fast.backends.protocol import DeviceKernels
 from adaseg_fast.backends.select import get_backend, get_debug, kernels
+from adaseg_fast.backends.specs import Spec
 from adaseg_fast.ops._addresses import address_of, type_number
 from adaseg_fast.ops._cuda import check_finite, cuda_kernels
+
+_DTYPES = {
+    name: getattr(torch, name) for name in ("bool", "float32", "float64", "int32", "int64", "uint8")
+}
+
+
+def new(spec: Spec, like: Tensor) -> Tensor:
+    """A tensor to be filled, on the device of ``like``, the operation's first argument."""
+    if spec.dtype is None:
+        return like.new_empty(spec.shape)
+    return like.new_empty(spec.shape, dtype=_DTYPES[spec.dtype])
 
 
 class Call:
     """One kernel call on tensors: ``array`` for each input, ``out`` for each output, ``finish()``.
 
-    The compiled kernels take addresses. The others take NumPy arrays, which know no bfloat16: such
-    tensors are handed over as float32 copies, and outputs are copied back by ``finish``.
+    The compiled kernels take addresses. The others take NumPy arrays, which have no bfloat16: such
+    tensors are handed over as float32 copies, and ``finish`` copies the outputs back.
 
     Args:
-        tensor: one of the inputs, whose device decides; the sampling tensor if there is one.
+        tensor: One of the inputs, whose device decides; the sampling tensor if there is one.
+
+    Attributes:
+        kernels: The kernels for that device.
+        threads: The most threads to use on the CPU.
     """
 
+    kernels: DeviceKernels
+    threads: int
     array: Callable[[Tensor], Any]
     out: Callable[[Tensor], Any]
 
@@ -32,8 +51,8 @@ class Call:
         if tensor.is_cuda:
             if get_debug() and tensor.is_floating_point():
                 check_finite(tensor)
-            self.kernels: Any = cuda_kernels(tensor.device)
-            self.threads = 0  # is for processors
+            self.kernels = cuda_kernels(tensor.device)
+            self.threads = 0
             self.array = self.out = address_of
             return
         self.kernels = kernels()
@@ -51,6 +70,7 @@ class Call:
         return copy.numpy()
 
     def finish(self) -> None:
+        """Copy to the outputs what the kernel filled in their place."""
         for tensor, copy in self._copied_back:
             tensor.copy_(copy)
 
@@ -62,9 +82,9 @@ def _as_numpy(tensor: Tensor) -> Any:
     return tensor.detach().numpy()
 
 
-def check_devices(**tensors: Tensor) -> None:
-    """All tensors on one device; the message names them."""
+def check_devices(operation: str, **tensors: Tensor) -> None:
+    """Raise ValueError, with the names of the tensors, unless all are on one device."""
     devices = {name: tensor.device for name, tensor in tensors.items()}
     if len(set(devices.values())) > 1:
         found = ", ".join(f"{name} on {device}" for name, device in devices.items())
-        raise ValueError(f"all tensors have to be on one device, got {found}")
+        raise ValueError(f"{operation}: all tensors must be on one device, got {found}")

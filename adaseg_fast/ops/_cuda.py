@@ -17,8 +17,9 @@ from adaseg_fast.ops._addresses import Address, address_of
 class TorchScratch:
     """Memory of torch's allocator, on torch's current stream of a device.
 
-    The allocator gives memory out again in the order of the stream. Until the kernels have been
-    launched the tensors are held here: another thread could get their memory before.
+    The tensors are held here until the kernels have been launched. From then on the allocator may
+    reuse their memory, since it does so in the order of the stream; before that another thread
+    could get it.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -47,13 +48,13 @@ class TorchScratch:
         return ascending, order
 
 
-def cuda_kernels(device: torch.device) -> Any:
+def cuda_kernels(device: torch.device) -> CudaKernels:
     """The kernels for the current stream of a device; RuntimeError where they were not built."""
     return CudaKernels(native_module(), TorchScratch(device))
 
 
 def run_on_device(call: Callable[..., Any], *args: Any) -> Any:
-    """Call with the device of the first tensor current; with ``set_debug``, look for errors."""
+    """Call with the first tensor's device current; with ``set_debug`` wait for errors."""
     tensor = next(arg for arg in args if isinstance(arg, Tensor))
     if tensor.get_device() != torch.cuda.current_device():
         with torch.cuda.device(tensor.device):
@@ -66,6 +67,6 @@ def run_on_device(call: Callable[..., Any], *args: Any) -> Any:
 
 
 def check_finite(phi: Tensor) -> None:
-    """ValueError for NaN or infinity, which waits for the device."""
+    """Raise ValueError for NaN or infinity. This waits for the device."""
     if not torch.isfinite(phi).all():
         raise ValueError("phi holds NaN or infinity; finite coordinates in [0, 1] are wanted")

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How an operation becomes ``torch.ops.adaseg.NAME``: the only place that touches torch.library.
+"""Registers operations as ``torch.ops.adaseg.NAME``; no other module uses torch.library.
 
-Each operation has a schema, a function that allocates its outputs (which is also its fake: it
-checks and knows shapes), one that fills them, and optionally an autograd function. The
-autograd kernel is registered by hand: in inference mode it is not entered at all, which makes a
-call several microseconds cheaper than ``torch.library.custom_op``.
+Each operation has a schema, a function that checks and allocates (also its fake, since it needs
+shapes alone), a function that fills what was allocated, and optionally an autograd function. The
+autograd kernel is registered by hand: inference mode does not enter it at all, which makes a call
+several microseconds cheaper than with ``torch.library.custom_op``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,14 @@ def register(
     fill: Function,
     devices: Sequence[str] = ("CPU", "CUDA"),
 ) -> None:
-    """Define an operation: ``allocate(*args)`` makes the outputs, ``fill(outputs, *args)`` them."""
+    """Define an operation that allocates outputs and fills them.
+
+    Args:
+        schema: As ``torch.library.Library.define`` takes it.
+        allocate: ``allocate(*args)`` checks the arguments and returns the outputs, uninitialised.
+        fill: ``fill(outputs, *args)`` computes them.
+        devices: Where this implementation serves.
+    """
     name = schema.split("(", 1)[0]
     _library.define(schema)
 
@@ -47,18 +54,18 @@ def register(
 
 
 def register_elsewhere(name: str, function: Function) -> None:
-    """Torch's own operations serve on all devices without a kernel for it."""
+    """Implement an operation, on all devices without a kernel for it, by torch's operations."""
     _library.impl(name, function, "CompositeExplicitAutograd")
 
 
 def register_composite(schema: str, function: Function) -> None:
-    """Define an operation made of torch's own, which brings devices and gradients with it."""
+    """Define an operation made of torch's own, which gives it all devices and gradients."""
     _library.define(schema)
     _library.impl(schema.split("(", 1)[0], function, "CompositeImplicitAutograd")
 
 
 def register_autograd(name: str, function: type[torch.autograd.Function], inputs: int) -> None:
-    """Differentiate an operation in the tensors among its first ``inputs`` arguments."""
+    """Make an operation differentiable in its first ``inputs`` arguments, which are tensors."""
 
     def with_gradient(*args: Any) -> Any:
         _refuse_tangents(name, args[:inputs])
@@ -70,8 +77,8 @@ def register_autograd(name: str, function: type[torch.autograd.Function], inputs
 
 
 def _refuse_tangents(name: str, tensors: Sequence[Any]) -> None:
-    """Forward-mode differentiation would lose them without a word."""
-    if forward_ad._current_level < 0:  # which costs less than to look at each tensor
+    """Raise RuntimeError for forward-mode tangents, which would be lost silently."""
+    if forward_ad._current_level < 0:  # this costs less than looking at each tensor
         return
     duals = map(forward_ad.unpack_dual, tensors)
     if any(dual.tangent is not None for dual in duals):
@@ -81,7 +88,7 @@ def _refuse_tangents(name: str, tensors: Sequence[Any]) -> None:
 
 
 def register_no_gradient(name: str, reason: str | None = None) -> None:
-    """An operation without a gradient; with ``reason``, asking for one is an error."""
+    """Give an operation no gradient; with ``reason``, RuntimeError where one is asked for."""
 
     def kernel(*args: Any) -> Any:
         if (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Semantic boundaries and the sampling tensors that they ask for (sec. 3.1)."""
+"""Semantic boundaries and the sampling tensors that follow them (sec. 3.1)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from adaseg_fast.backends import energy, specs
-from adaseg_fast.ops._arrays import Call, check_devices
+from adaseg_fast.backends.select import kernels
+from adaseg_fast.ops._arrays import Call, check_devices, new
 from adaseg_fast.ops._register import (
     register,
     register_autograd,
@@ -25,20 +26,27 @@ from adaseg_fast.ops._register import (
 def boundary_mask(
     labels: Tensor, *, classes: Sequence[int] | None = None, ignore_index: int = 255
 ) -> Tensor:
-    """Pixels on a semantic boundary.
+    """Mark the pixels on a semantic boundary (sec. 3.1).
 
-    A pixel with a 4-neighbour of another label is one (both sides are), unless either label is
-    ``ignore_index``; with ``classes`` given, only if either label is one of them.
+    A pixel with a 4-neighbour of another label is on a boundary, and so is that neighbour, unless
+    either label is ``ignore_index``. With ``classes`` one of the two labels must be among them. Not
+    differentiable.
 
     Args:
-        labels: (N, H, W) integers.
-        classes: the target classes; None for all.
-        ignore_index: label without a class.
+        labels: (N, H, W) integers, at least one pixel.
+        classes: The target classes; None for all.
+        ignore_index: The label of pixels without a class.
+
     Returns:
         (N, H, W) bool.
+
     Raises:
-        ValueError: a wrong shape. TypeError: ``labels`` is not integers.
-    Gradient: none.
+        ValueError: ``labels`` has a wrong shape.
+        TypeError: ``labels`` does not hold integers.
+
+    Example:
+        >>> boundary_mask(torch.tensor([[[1, 1, 2, 2]]]))
+        tensor([[[False,  True,  True, False]]])
     """
     mask: Tensor = torch.ops.adaseg.boundary_mask(labels, classes, ignore_index)
     return mask
@@ -51,67 +59,95 @@ def nearest_boundary(
     classes: Sequence[int] | None = None,
     ignore_index: int = 255,
 ) -> Tensor:
-    """The boundary pixel nearest to each point of the uniform grid: b(u) of eq. (2).
+    """Find the boundary pixel nearest to each point of the uniform grid: b(u) of eq. (2).
 
-    Each point is rounded to its pixel (ties to even); the distance is Euclidean in pixels, the
-    smallest row and then column wins a tie. Without any boundary: the uniform grid itself. Exact;
-    rows that no search reaches are not looked at.
+    Each point is rounded to its pixel (ties to even). The distance is Euclidean, in pixels; the
+    smallest row and then the smallest column wins a tie. Without any boundary the result is the
+    uniform grid itself. The search is exact, and does not read rows that it need not reach. Not
+    differentiable.
 
     Args:
-        labels: (N, H, W) integers.
+        labels: (N, H, W) integers, at least one pixel.
         size: (h, w) of the grid, each at least 2.
-        classes, ignore_index: as in ``boundary_mask``.
+        classes: The target classes; None for all.
+        ignore_index: The label of pixels without a class.
+
     Returns:
         (N, 2, h, w) float32, relative (row, column).
+
     Raises:
-        ValueError: a wrong shape or size. TypeError: ``labels`` is not integers.
-    Gradient: none.
+        ValueError: ``labels`` or ``size`` has a wrong shape, or ``size`` is below 2 x 2.
+        TypeError: ``labels`` does not hold integers.
+
+    Example:
+        >>> labels = torch.zeros(1, 5, 5, dtype=torch.uint8)
+        >>> labels[:, :, 3:] = 1  # the boundary: columns 2 and 3
+        >>> nearest_boundary(labels, (2, 2))[0, 1]
+        tensor([[0.5000, 0.7500],
+                [0.5000, 0.7500]])
     """
     nearest: Tensor = torch.ops.adaseg.nearest_boundary(labels, size, classes, ignore_index)
     return nearest
 
 
 def solve_sampling(targets: Tensor, lam: float = 1.0) -> Tensor:
-    """The sampling tensor that minimises eq. (2) subject to eq. (3).
+    """Find the sampling tensor that minimises eq. (2) subject to eq. (3).
 
-    Each unordered pair of grid neighbours counts once. With ``targets`` in [0, 1] so is the
-    solution.
+    Each unordered pair of grid neighbours counts once. Where the boundary points lie in [0, 1] so
+    does the solution. Differentiable in ``targets``, any number of times: the solution is affine.
 
     Args:
-        targets: (N, 2, h, w) floating point: b(u), relative (row, column).
-        lam: lambda of eq. (2), not negative: 0 follows the boundaries, large values the uniform
-            grid.
+        targets: (N, 2, h, w) floating point: the boundary points b(u), relative (row, column), as
+            ``nearest_boundary`` gives them.
+        lam: lambda of eq. (2), finite and at least 0. 0 follows the boundaries, a large value the
+            uniform grid.
+
     Returns:
         (N, 2, h, w), dtype and device of ``targets`` (16-bit types are computed in float32).
+
     Raises:
-        ValueError: a wrong shape or ``lam``. TypeError: ``targets`` is not floating point.
-    Gradient: to ``targets``, any number of times (the solution is affine in them).
+        ValueError: ``targets`` has a wrong shape, or ``lam`` is out of range.
+        TypeError: ``targets`` is not floating point.
+
+    Example:
+        >>> solve_sampling(torch.full((1, 2, 3, 3), 0.2))[0, 0]
+        tensor([[0.0000, 0.0000, 0.0000],
+                [0.4000, 0.4000, 0.4000],
+                [1.0000, 1.0000, 1.0000]])
     """
     solution: Tensor = torch.ops.adaseg.solve_sampling(targets, lam)
     return solution
 
 
 def sampling_energy(phi: Tensor, targets: Tensor, lam: float = 1.0) -> Tensor:
-    """Eq. (2) per item: the regularised loss.
+    """Compute the energy of eq. (2) per item: the regularised loss.
+
+    Differentiable in ``phi`` and ``targets``.
 
     Args:
-        phi: (N, 2, h, w) floating point, relative (row, column).
-        targets: (N, 2, h, w) floating point: b(u).
-        lam: lambda of eq. (2), not negative; each pair of neighbours counts once.
+        phi: (N, 2, h, w) floating point, relative (row, column), h and w at least 2.
+        targets: (N, 2, h, w) floating point: the boundary points b(u).
+        lam: lambda of eq. (2), finite and at least 0; each pair of neighbours counts once.
+
     Returns:
-        (N,).
+        (N,) of the common dtype of ``phi`` and ``targets``.
+
     Raises:
-        ValueError: a wrong shape or ``lam``, devices that differ.
+        ValueError: The shapes are wrong or differ, devices differ, or ``lam`` is out of range.
         TypeError: ``phi`` or ``targets`` is not floating point.
-    Gradient: to ``phi`` and ``targets``.
+
+    Example:
+        >>> from adaseg_fast.ops import uniform_sampling_tensor
+        >>> phi = uniform_sampling_tensor((2, 2))
+        >>> sampling_energy(phi, phi, lam=0.5)  # four pairs of neighbours are 1 apart
+        tensor([2.])
     """
     energy: Tensor = torch.ops.adaseg.sampling_energy(phi, targets, lam)
     return energy
 
 
 def _mask_out(labels: Tensor, classes: list[int] | None = None, ignore_index: int = 255) -> Tensor:
-    specs.check_labels(labels)
-    return labels.new_empty(labels.shape, dtype=torch.bool)
+    return new(specs.boundary_mask(labels), labels)
 
 
 def _mask_fill(
@@ -126,9 +162,7 @@ def _mask_fill(
 def _nearest_out(
     labels: Tensor, size: Sequence[int], classes: list[int] | None = None, ignore_index: int = 255
 ) -> Tensor:
-    specs.check_labels(labels)
-    h, w = specs.check_size(size, least=2)
-    return labels.new_empty((labels.shape[0], 2, h, w), dtype=torch.float32)
+    return new(specs.nearest_boundary(labels, size), labels)
 
 
 def _nearest_fill(
@@ -162,21 +196,20 @@ def _solve_rows(out: Tensor, wanted: Tensor, lam: float, homogeneous: bool) -> N
 
 
 def _solve_out(targets: Tensor, lam: float = 1.0, homogeneous: bool = False) -> Tensor:
-    specs.check_targets(targets, lam)
-    return targets.new_empty(targets.shape)
+    return new(specs.solve_sampling(targets, lam), targets)
 
 
 def _solve_fill(out: Tensor, targets: Tensor, lam: float = 1.0, homogeneous: bool = False) -> None:
     call = Call(targets)
-    call.kernels.solve_sampling(call.array(targets), call.out(out), lam, homogeneous, call.threads)
+    kernels().solve_sampling(call.array(targets), call.out(out), lam, homogeneous, call.threads)
     call.finish()
 
 
 def _solve_by_products(targets: Tensor, lam: float = 1.0, homogeneous: bool = False) -> Tensor:
-    """On other devices: torch's matrix products, which nothing waits for.
+    """Solve on other devices than the CPU, by torch's matrix products, without waiting for them.
 
-    The factors of a size and lambda are made on first use and kept, so that a graph can be captured
-    from the second call on.
+    The factors for a size and lambda are made at the first call and kept, so that a CUDA graph can
+    be captured from the second call on.
     """
     out = _solve_out(targets, lam, homogeneous)
     wanted = targets.float() if targets.element_size() < 4 else targets
@@ -200,10 +233,8 @@ class _Solve(torch.autograd.Function):
 
 
 def _energy(phi: Tensor, targets: Tensor, lam: float = 1.0) -> Tensor:
-    specs.check_phi(phi)
-    specs.check_targets(targets, lam)
-    specs.check_same_shape(phi, targets)
-    check_devices(phi=phi, targets=targets)
+    specs.sampling_energy(phi, targets, lam)
+    check_devices("sampling_energy", phi=phi, targets=targets)
     dtype = torch.promote_types(phi.dtype, targets.dtype)
     if dtype.itemsize < 4:  # sums of 16 bits would lose small terms
         phi, targets = phi.float(), targets.float()
@@ -230,7 +261,7 @@ register(
     _nearest_fill,
 )
 register_no_gradient("nearest_boundary")
-# homogeneous: with borders at 0, the linear part of the solution.
+# With homogeneous the borders are at 0, which gives the linear part of the solution.
 register(
     "solve_sampling(Tensor targets, float lam=1.0, bool homogeneous=False) -> Tensor",
     _solve_out,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from adaseg_fast.backends import specs
-from adaseg_fast.ops._arrays import Call, check_devices
+from adaseg_fast.ops._arrays import Call, check_devices, new
 from adaseg_fast.ops._register import (
     register,
     register_autograd,
@@ -20,23 +20,31 @@ from adaseg_fast.ops._register import (
 
 
 def triangles(phi: Tensor, size: Sequence[int], *, diagonal: str = "delaunay") -> Tensor:
-    """The sampling grid's triangles, as vertex numbers.
+    """List the triangles of the sampling grid as vertex numbers.
 
     Each cell is split along one diagonal: the Delaunay one in pixel units; in a non-convex cell the
-    one that inverts no triangle; on a tie the one from (i, j) to (i+1, j+1).
+    one that inverts no triangle; on a tie the one from (i, j) to (i+1, j+1). Not differentiable.
 
     Args:
         phi: (N, 2, h, w) floating point, relative (row, column), h and w at least 2.
-        size: (H, W) of the image: its aspect decides which diagonal is Delaunay.
+        size: (H, W) of the image, which decides what diagonal is Delaunay.
         diagonal: "delaunay", or one direction for all cells: "main" from (i, j) to (i+1, j+1),
             "anti" from (i, j+1) to (i+1, j).
+
     Returns:
-        (N, T, 3) int64, vertex (i, j) being number i * w + j, T = 2 (h-1) (w-1); cell by cell,
-        row-major; in a cell the triangle with the upper edge first.
+        (N, T, 3) int64 with T = 2 (h-1) (w-1), where point (i, j) has the number i * w + j. The
+        cells follow each other row by row; in a cell the triangle with the upper edge is first.
+
     Raises:
-        ValueError: a wrong shape, size or diagonal, NaN or infinity in ``phi``.
+        ValueError: A shape, size or ``diagonal`` is wrong, or ``phi`` holds NaN or infinity (on
+            CUDA devices that is an error only with ``adaseg_fast.set_debug(True)``).
         TypeError: ``phi`` is not floating point.
-    Gradient: none.
+
+    Example:
+        >>> from adaseg_fast.ops import uniform_sampling_tensor
+        >>> triangles(uniform_sampling_tensor((2, 2)), (8, 8))
+        tensor([[[0, 1, 3],
+                 [0, 3, 2]]])
     """
     found: Tensor = torch.ops.adaseg.triangles(phi, size, diagonal)
     return found
@@ -45,23 +53,33 @@ def triangles(phi: Tensor, size: Sequence[int], *, diagonal: str = "delaunay") -
 def rasterize(
     phi: Tensor, size: Sequence[int], *, diagonal: str = "delaunay"
 ) -> tuple[Tensor, Tensor]:
-    """Which triangle owns each pixel, and with what barycentric weights.
+    """Find the triangle that owns each pixel, and the pixel's barycentric weights in it.
 
-    For using one grid on several tensors. The domain is closed: with the covering constraints (3)
-    every pixel has exactly one owner; where a folded grid covers a pixel twice the highest number
-    wins. Coordinates outside [0, 1] are clamped.
+    This serves to use one grid on several tensors. The domain is closed: with the covering
+    constraints (3) every pixel has exactly one owner. Where a folded grid covers a pixel twice the
+    highest triangle number wins. Coordinates outside [0, 1] are clamped. Not differentiable;
+    ``interpolate`` is.
 
     Args:
-        phi: (N, 2, h, w) floating point, relative (row, column).
+        phi: (N, 2, h, w) floating point, relative (row, column), h and w at least 2.
         size: (H, W) of the image; pixel (r, c) lies at (r / (H-1), c / (W-1)).
-        diagonal: as in ``triangles``.
+        diagonal: How cells are split, as in ``triangles``.
+
     Returns:
-        faces (N, H, W) int32, numbers into ``triangles``, -1 where (3) does not hold and nothing
-        covers the pixel; weights (N, 3, H, W) of the corners, float64 for a float64 ``phi``, else
-        float32, 0 where the face is -1.
+        Faces (N, H, W) int32, numbers into the result of ``triangles``, -1 where (3) does not hold
+        and no triangle covers the pixel; and weights (N, 3, H, W) of the triangle's corners,
+        float64 for a float64 ``phi``, else float32, 0 where the face is -1.
+
     Raises:
-        ValueError, TypeError: as ``triangles``.
-    Gradient: none; ``interpolate`` is differentiable in ``phi``.
+        ValueError: A shape, size or ``diagonal`` is wrong, or ``phi`` holds NaN or infinity (on
+            CUDA devices that is an error only with ``adaseg_fast.set_debug(True)``).
+        TypeError: ``phi`` is not floating point.
+
+    Example:
+        >>> from adaseg_fast.ops import uniform_sampling_tensor
+        >>> faces, weights = rasterize(uniform_sampling_tensor((2, 2)), (3, 3))
+        >>> weights[0, :, 1, 1]  # of the middle pixel, halfway along the diagonal
+        tensor([0.5000, 0.0000, 0.5000])
     """
     faces, weights = torch.ops.adaseg.rasterize(phi, size, diagonal)
     return faces, weights
@@ -72,22 +90,33 @@ def interpolate(
 ) -> Tensor:
     """Interpolate scores from the sampling grid to every pixel (sec. 3.3).
 
-    Barycentric on the grid's own triangles: affine functions are reproduced, and no value leaves
-    the range of its triangle's corners. Equals ``scipy.interpolate.griddata``, which the paper
-    uses, wherever Delaunay's triangulation keeps the grid's edges.
+    The interpolation is barycentric on the triangles of the grid: affine functions are reproduced,
+    and no value leaves the range of its triangle's corners. It equals
+    ``scipy.interpolate.griddata``, which the paper uses, wherever Delaunay's triangulation keeps
+    the edges of the grid. Differentiable once, in ``scores`` and ``phi``; the gradients are
+    deterministic.
 
     Args:
         scores: (N, C, h, w) floating point; float16 and bfloat16 are computed in float32.
-        phi: (N, 2, h, w) floating point, relative (row, column).
+        phi: (N, 2, h, w) floating point, relative (row, column), h and w at least 2.
         size: (H, W) of the result.
-        diagonal: as in ``triangles``.
+        diagonal: How cells are split, as in ``triangles``.
+
     Returns:
         (N, C, H, W), dtype and device of ``scores``; 0 where (3) does not hold and no triangle
         covers the pixel.
+
     Raises:
-        ValueError: a wrong shape, size or diagonal, devices that differ, NaN or infinity in
-            ``phi``. TypeError: ``scores`` or ``phi`` is not floating point.
-    Gradient: to ``scores`` and to ``phi``; deterministic.
+        ValueError: A shape, size or ``diagonal`` is wrong, batch sizes or devices differ, or
+            ``phi`` holds NaN or infinity (on CUDA devices that is an error only with
+            ``adaseg_fast.set_debug(True)``).
+        TypeError: ``scores`` or ``phi`` is not floating point.
+
+    Example:
+        >>> from adaseg_fast.ops import uniform_sampling_tensor
+        >>> scores = torch.tensor([[[[0.0, 0.0], [4.0, 4.0]]]])
+        >>> interpolate(scores, uniform_sampling_tensor((2, 2)), (5, 2))[0, 0, :, 0]
+        tensor([0., 1., 2., 3., 4.])
     """
     values: Tensor = torch.ops.adaseg.interpolate(scores, phi, size, diagonal)
     return values
@@ -96,52 +125,56 @@ def interpolate(
 def interpolate_argmax(
     scores: Tensor, phi: Tensor, size: Sequence[int], *, diagonal: str = "delaunay"
 ) -> Tensor:
-    """``interpolate(scores, phi, size).argmax(1)`` without the scores at full resolution.
+    """Compute ``interpolate(scores, phi, size).argmax(1)`` without the scores at full resolution.
 
-    The lowest class wins a tie. Differs from the two steps only where the two best scores differ
-    by less than 1e-5 of the largest.
+    The lowest class wins a tie. The result differs from that of the two steps only where the two
+    best scores differ by less than 1e-5 of the largest. Not differentiable.
 
     Args:
         scores: (N, C, h, w) floating point, C at least 1.
-        phi: (N, 2, h, w) floating point, relative (row, column).
+        phi: (N, 2, h, w) floating point, relative (row, column), h and w at least 2.
         size: (H, W) of the result.
-        diagonal: as in ``triangles``.
+        diagonal: How cells are split, as in ``triangles``.
+
     Returns:
-        (N, H, W) uint8, or int32 above 256 classes. Where (3) does not hold and no triangle covers
-        the pixel: 255, or -1 in int32.
+        (N, H, W) labels, uint8, or int32 above 256 classes. Where (3) does not hold and no triangle
+        covers the pixel the label is 255, or -1 in int32.
+
     Raises:
-        ValueError, TypeError: as ``interpolate``.
-    Gradient: none.
+        ValueError: A shape, size or ``diagonal`` is wrong, there is no class, batch sizes or
+            devices differ, or ``phi`` holds NaN or infinity (on CUDA devices that is an error only
+            with ``adaseg_fast.set_debug(True)``).
+        TypeError: ``scores`` or ``phi`` is not floating point.
+
+    Example:
+        >>> from adaseg_fast.ops import uniform_sampling_tensor
+        >>> scores = torch.tensor([[[[3.0, 0.0], [3.0, 0.0]], [[0.0, 1.0], [0.0, 1.0]]]])
+        >>> interpolate_argmax(scores, uniform_sampling_tensor((2, 2)), (2, 6))
+        tensor([[[0, 0, 0, 0, 1, 1],
+                 [0, 0, 0, 0, 1, 1]]], dtype=torch.uint8)
     """
     labels: Tensor = torch.ops.adaseg.interpolate_argmax(scores, phi, size, diagonal)
     return labels
 
 
 def _triangles_out(phi: Tensor, size: Sequence[int], diagonal: str = "delaunay") -> Tensor:
-    specs.check_phi(phi)
-    specs.check_size(size)
-    specs.check_diagonal(diagonal)
-    n, _, h, w = phi.shape
-    return phi.new_empty((n, 2 * (h - 1) * (w - 1), 3), dtype=torch.int64)
+    return new(specs.triangles(phi, size, diagonal), phi)
 
 
 def _triangles_fill(
     out: Tensor, phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
 ) -> None:
     call = Call(phi)
-    rule = specs.check_diagonal(diagonal)
-    call.kernels.triangles(call.array(phi), call.out(out), *size, rule, call.threads)
+    rows, cols = size
+    rule = specs.DIAGONALS[diagonal]
+    call.kernels.triangles(call.array(phi), call.out(out), rows, cols, rule, call.threads)
 
 
 def _rasterize_out(
     phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
 ) -> tuple[Tensor, Tensor]:
-    specs.check_phi(phi)
-    height, width = specs.check_size(size)
-    specs.check_diagonal(diagonal)
-    faces = phi.new_empty((phi.shape[0], height, width), dtype=torch.int32)
-    dtype = torch.float64 if phi.dtype == torch.float64 else torch.float32
-    return faces, phi.new_empty((phi.shape[0], 3, height, width), dtype=dtype)
+    faces, weights = specs.rasterize(phi, size, diagonal)
+    return new(faces, phi), new(weights, phi)
 
 
 def _rasterize_fill(
@@ -149,26 +182,23 @@ def _rasterize_fill(
 ) -> None:
     call = Call(phi)
     faces, weights = out
-    rule = specs.check_diagonal(diagonal)
+    rule = specs.DIAGONALS[diagonal]
     call.kernels.rasterize(call.array(phi), call.out(faces), call.out(weights), rule, call.threads)
 
 
 def _interpolate_out(
     scores: Tensor, phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
 ) -> Tensor:
-    specs.check_phi(phi)
-    specs.check_scores(scores, phi)
-    check_devices(scores=scores, phi=phi)
-    height, width = specs.check_size(size)
-    specs.check_diagonal(diagonal)
-    return scores.new_empty((*scores.shape[:2], height, width))
+    spec = specs.interpolate(scores, phi, size, diagonal)
+    check_devices("interpolate", scores=scores, phi=phi)
+    return new(spec, scores)
 
 
 def _interpolate_fill(
     out: Tensor, scores: Tensor, phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
 ) -> None:
     call = Call(phi)
-    rule = specs.check_diagonal(diagonal)
+    rule = specs.DIAGONALS[diagonal]
     call.kernels.interpolate(call.array(scores), call.array(phi), call.out(out), rule, call.threads)
     call.finish()
 
@@ -176,20 +206,16 @@ def _interpolate_fill(
 def _argmax_out(
     scores: Tensor, phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
 ) -> Tensor:
-    specs.check_phi(phi)
-    specs.check_scores(scores, phi, least_classes=1)
-    check_devices(scores=scores, phi=phi)
-    height, width = specs.check_size(size)
-    specs.check_diagonal(diagonal)
-    dtype = torch.uint8 if scores.shape[1] <= 256 else torch.int32
-    return scores.new_empty((scores.shape[0], height, width), dtype=dtype)
+    spec = specs.interpolate_argmax(scores, phi, size, diagonal)
+    check_devices("interpolate_argmax", scores=scores, phi=phi)
+    return new(spec, scores)
 
 
 def _argmax_fill(
     out: Tensor, scores: Tensor, phi: Tensor, size: Sequence[int], diagonal: str = "delaunay"
 ) -> None:
     call = Call(phi)
-    rule = specs.check_diagonal(diagonal)
+    rule = specs.DIAGONALS[diagonal]
     call.kernels.interpolate_argmax(
         call.array(scores), call.array(phi), call.out(out), rule, call.threads
     )
@@ -220,7 +246,7 @@ def _backward_fill(
     diagonal: str = "delaunay",
 ) -> None:
     call = Call(phi)
-    rule = specs.check_diagonal(diagonal)
+    rule = specs.DIAGONALS[diagonal]
     call.kernels.interpolate_backward(
         call.array(grad),
         call.array(scores),

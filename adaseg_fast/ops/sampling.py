@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adaseg_fast.backends import specs
-from adaseg_fast.ops._arrays import Call, check_devices
+from adaseg_fast.backends import grids, specs
+from adaseg_fast.ops._arrays import Call, check_devices, new
 from adaseg_fast.ops._register import (
     register,
     register_autograd,
@@ -27,20 +27,26 @@ def uniform_sampling_tensor(
     dtype: torch.dtype = torch.float32,
     device: torch.device | str | None = None,
 ) -> Tensor:
-    """The uniform sampling tensor u: u[:, 0] = i / (h-1), u[:, 1] = j / (w-1) (sec. 3).
+    """Make the uniform sampling tensor u: u[:, 0] = i / (h-1), u[:, 1] = j / (w-1) (sec. 3).
 
     Args:
         size: (h, w), each at least 2.
-        batch_size: N.
-        dtype: floating point.
-        device: as everywhere in torch.
+        batch_size: N, at least 0.
+        dtype: A floating-point type.
+        device: Where the tensor is made, torch's default device by default.
+
     Returns:
         (N, 2, h, w), relative (row, column).
+
     Raises:
-        ValueError: a size below 2. TypeError: a dtype that is not floating point.
+        ValueError: ``size`` is not two integers of at least 2, or ``batch_size`` is negative.
+        TypeError: ``dtype`` is not floating point.
+
+    Example:
+        >>> uniform_sampling_tensor((2, 3))[0, 1]
+        tensor([[0.0000, 0.5000, 1.0000],
+                [0.0000, 0.5000, 1.0000]])
     """
-    if not dtype.is_floating_point:
-        raise TypeError(f"dtype has to be floating point, got {dtype}")
     uniform: Tensor = torch.ops.adaseg.uniform_sampling_tensor(
         size, batch_size, dtype=dtype, device=torch.empty(0, device=device).device
     )
@@ -54,35 +60,42 @@ def _uniform(
     dtype: torch.dtype | None = None,
     device: torch.device | None = None,
 ) -> Tensor:
-    h, w = specs.check_size(size, least=2)
-    # In double, then rounded: the ends are exactly 0 and 1 and the middle as close as can be.
-    rows = torch.arange(h, dtype=torch.float64, device=device) / (h - 1)
-    cols = torch.arange(w, dtype=torch.float64, device=device) / (w - 1)
+    dtype = torch.float32 if dtype is None else dtype
+    items, _, h, w = specs.uniform_sampling_tensor(size, batch_size, dtype).shape
+    rows = grids.uniform_line(torch, h, device=device)
+    cols = grids.uniform_line(torch, w, device=device)
     grid = torch.stack([rows[:, None].expand(h, w), cols[None, :].expand(h, w)])
-    return grid.to(dtype).expand(batch_size, 2, h, w).contiguous()
+    return grid.to(dtype).expand(items, 2, h, w).contiguous()
 
 
 def resize_sampling_tensor(phi: Tensor, size: Sequence[int]) -> Tensor:
     """Resize a sampling tensor bilinearly, corners aligned (sec. 3.1, Fig. 5).
 
-    Values that are equal stay equal exactly, so that the covering constraints (3) are kept.
+    Equal neighbours stay exactly equal, so the covering constraints (3) are kept. Differentiable in
+    ``phi``.
 
     Args:
-        phi: (N, 2, h, w) floating point.
+        phi: (N, 2, h, w) floating point, h and w at least 2, relative (row, column).
         size: (h', w'), each at least 2.
+
     Returns:
         (N, 2, h', w'), dtype and device of ``phi``.
+
     Raises:
-        ValueError: a wrong shape or size. TypeError: ``phi`` is not floating point.
-    Gradient: to ``phi``.
+        ValueError: ``phi`` or ``size`` has a wrong shape, or ``size`` is below 2 x 2.
+        TypeError: ``phi`` is not floating point.
+
+    Example:
+        >>> phi = uniform_sampling_tensor((2, 2))
+        >>> torch.equal(resize_sampling_tensor(phi, (5, 9)), uniform_sampling_tensor((5, 9)))
+        True
     """
     resized: Tensor = torch.ops.adaseg.resize_sampling_tensor(phi, size)
     return resized
 
 
 def _resize(phi: Tensor, size: Sequence[int]) -> Tensor:
-    specs.check_phi(phi)
-    rows, cols = specs.check_size(size, least=2)
+    rows, cols = specs.resize_sampling_tensor(phi, size).shape[2:]
     computed = phi.float() if phi.element_size() < 4 else phi
     return _lerp_along(_lerp_along(computed, 2, rows), 3, cols).to(phi.dtype)
 
@@ -90,10 +103,8 @@ def _resize(phi: Tensor, size: Sequence[int]) -> Tensor:
 def _lerp_along(phi: Tensor, dim: int, size: int) -> Tensor:
     if size == phi.shape[dim]:
         return phi
-    last = phi.shape[dim] - 1
-    at = torch.arange(size, dtype=torch.float64, device=phi.device) * last / (size - 1)
-    before = at.floor().clamp(max=last - 1)
-    weight = (at - before).to(phi.dtype)
+    before, share = grids.neighbours(torch, phi.shape[dim], size, device=phi.device)
+    weight = share.to(phi.dtype)
     if dim == 2:
         weight = weight[:, None]
     index = before.long()
@@ -102,25 +113,33 @@ def _lerp_along(phi: Tensor, dim: int, size: int) -> Tensor:
 
 
 def project_to_cover(phi: Tensor) -> Tensor:
-    """The nearest sampling tensor that meets the covering constraints (3).
+    """Return the nearest sampling tensor that meets the covering constraints (3).
 
-    Clamps to [0, 1] and puts the border vertices on the border of the image.
+    Coordinates are clamped to [0, 1], and the border points are put on the border of the image.
+    Differentiable in ``phi``, with gradient 0 for coordinates that are fixed.
 
     Args:
-        phi: (N, 2, h, w) floating point.
+        phi: (N, 2, h, w) floating point, h and w at least 2, relative (row, column).
+
     Returns:
-        (N, 2, h, w).
+        (N, 2, h, w), dtype and device of ``phi``.
+
     Raises:
-        ValueError: a wrong shape. TypeError: ``phi`` is not floating point.
-    Gradient: to ``phi``, where it is not fixed.
+        ValueError: ``phi`` has a wrong shape.
+        TypeError: ``phi`` is not floating point.
+
+    Example:
+        >>> project_to_cover(torch.full((1, 2, 3, 3), 0.4))[0, 0]
+        tensor([[0.0000, 0.0000, 0.0000],
+                [0.4000, 0.4000, 0.4000],
+                [1.0000, 1.0000, 1.0000]])
     """
     projected: Tensor = torch.ops.adaseg.project_to_cover(phi)
     return projected
 
 
 def _project(phi: Tensor) -> Tensor:
-    specs.check_phi(phi)
-    n, _, h, w = phi.shape
+    n, _, h, w = specs.project_to_cover(phi).shape
     rows, cols = phi.clamp(0, 1).unbind(1)
     zero, one = phi.new_zeros((1, 1, 1)), phi.new_ones((1, 1, 1))
     rows = torch.cat([zero.expand(n, 1, w), rows[:, 1:-1], one.expand(n, 1, w)], 1)
@@ -137,22 +156,33 @@ def sample(
 ) -> Tensor:
     """Sample each grid point from its nearest pixel (eq. 1).
 
-    Point phi[:, :, i, j] takes pixel (rint(row * (H-1)), rint(col * (W-1))), ties to even, clamped
-    to the image. Only the sampled pixels are read, from memory of any strides: an (H, W, 3) image
-    viewed as (1, 3, H, W) is not copied.
+    Point phi[:, :, i, j] takes pixel (rint(row * (H-1)), rint(column * (W-1))), ties to even,
+    clamped to the image. Only the sampled pixels are read, from memory of any strides: an (H, W, 3)
+    image viewed as (1, 3, H, W) is not copied. Differentiable in a floating-point ``image``; the
+    result is piecewise constant in ``phi``, which gets no gradient.
 
     Args:
-        image: (N, C, H, W), any dtype and strides.
-        phi: (N, 2, h, w) floating point, relative (row, column) in [0, 1].
-        mean: one number a channel, in units of the image; with it or ``std`` the result is
+        image: (N, C, H, W), any real dtype, at least one pixel.
+        phi: (N, 2, h, w) floating point, relative (row, column).
+        mean: One number per channel, in units of the image. With ``mean`` or ``std`` the result is
             (x - mean) / std.
-        std: one non-zero number a channel, in units of the image.
+        std: One non-zero number per channel, in units of the image.
+
     Returns:
-        (N, C, h, w): dtype of ``image``; normalised, float64 for a float64 image, else float32.
+        (N, C, h, w), dtype and device of ``image``; normalised, float64 for a float64 image, else
+        float32.
+
     Raises:
-        ValueError: a wrong shape, batch sizes or devices that differ, NaN or infinity in ``phi``.
-        TypeError: ``phi`` is not floating point.
-    Gradient: to a floating-point ``image`` only; the op is piecewise constant in ``phi``.
+        ValueError: A shape is wrong, batch sizes or devices differ, ``mean`` or ``std`` does not
+            fit the channels, or ``phi`` holds NaN or infinity (on CUDA devices that is an error
+            only with ``adaseg_fast.set_debug(True)``).
+        TypeError: ``phi`` is not floating point, or no kernel reads the dtype of ``image``.
+
+    Example:
+        >>> image = torch.arange(25, dtype=torch.uint8).reshape(1, 1, 5, 5)
+        >>> sample(image, uniform_sampling_tensor((2, 3)))[0, 0]
+        tensor([[ 0,  2,  4],
+                [20, 22, 24]], dtype=torch.uint8)
     """
     sampled: Tensor = torch.ops.adaseg.sample(image, phi, mean, std)
     return sampled
@@ -161,14 +191,9 @@ def sample(
 def _sample_out(
     image: Tensor, phi: Tensor, mean: list[float] | None = None, std: list[float] | None = None
 ) -> Tensor:
-    specs.check_phi(phi, least=1)
-    specs.check_image(image, phi)
-    check_devices(image=image, phi=phi)
-    _, stds = specs.check_normalization(mean, std, image.shape[1])
-    dtype = image.dtype
-    if stds and dtype != torch.float64:
-        dtype = torch.float32
-    return image.new_empty((*image.shape[:2], *phi.shape[2:]), dtype=dtype)
+    spec, _, _ = specs.sample(image, phi, mean, std)
+    check_devices("sample", image=image, phi=phi)
+    return new(spec, image)
 
 
 def _sample_fill(
@@ -178,7 +203,7 @@ def _sample_fill(
     mean: list[float] | None = None,
     std: list[float] | None = None,
 ) -> None:
-    means, stds = specs.check_normalization(mean, std, image.shape[1])
+    means, stds = specs.normalization(mean, std, image.shape[1])
     call = Call(phi)
     call.kernels.sample(
         call.array(image), call.array(phi), call.out(out), means, stds, call.threads

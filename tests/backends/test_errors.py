@@ -36,6 +36,14 @@ WITH_PHI: dict[str, Callable[..., Any]] = {
     **ON_GRID,
     "sample": lambda phi: backends.sample(IMAGE, phi),
     "sampling_energy": lambda phi: backends.sampling_energy(phi, PHI),
+    "resize_sampling_tensor": lambda phi: backends.resize_sampling_tensor(phi, (5, 6)),
+    "project_to_cover": backends.project_to_cover,
+}
+# Operations on other arguments -> a call with a size.
+SIZED: dict[str, Callable[[Any], Any]] = {
+    "nearest_boundary": lambda size: backends.nearest_boundary(LABELS, size),
+    "resize_sampling_tensor": lambda size: backends.resize_sampling_tensor(PHI, size),
+    "uniform_sampling_tensor": backends.uniform_sampling_tensor,
 }
 SCORED = {
     "interpolate": backends.interpolate,
@@ -55,14 +63,14 @@ def with_value(value: float) -> Array:
 @pytest.mark.parametrize("name", WITH_PHI)
 def test_phi(name: str) -> None:
     call = WITH_PHI[name]
-    with pytest.raises(ValueError, match=re.escape("phi has to be (N, 2, h, w), got (2, 3, 4)")):
+    with pytest.raises(ValueError, match=re.escape("phi must be (N, 2, h, w), got (2, 3, 4)")):
         call(PHI[0])
-    with pytest.raises(ValueError, match=re.escape("phi has to be (N, 2, h, w), got (1, 3, 3, 4)")):
+    with pytest.raises(ValueError, match=re.escape("phi must be (N, 2, h, w), got (1, 3, 3, 4)")):
         call(np.zeros((1, 3, 3, 4)))
-    with pytest.raises(TypeError, match="phi has to be floating point, got int64"):
+    with pytest.raises(TypeError, match="phi must be floating point, got int64"):
         call(PHI.astype(np.int64))
     least = 1 if name == "sample" else 2
-    with pytest.raises(ValueError, match=f"phi has to be a grid of at least {least} x {least}"):
+    with pytest.raises(ValueError, match=f"phi must be a grid of at least {least} x {least}"):
         call(np.zeros((1, 2, 4, least - 1)))
 
 
@@ -89,28 +97,28 @@ def test_phi_that_is_not_finite(name: str, backend: str, value: float) -> None:
 # --- size and diagonal ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [*ON_GRID, "nearest_boundary"])
+@pytest.mark.parametrize("name", [*ON_GRID, *SIZED])
 def test_size(name: str) -> None:
-    least = 2 if name == "nearest_boundary" else 1
+    least = 2 if name in SIZED else 1
 
     def call(size: Any) -> None:
-        if name == "nearest_boundary":
-            backends.nearest_boundary(LABELS, size)
+        if name in SIZED:
+            SIZED[name](size)
         else:
             ON_GRID[name](PHI, size)
 
     for size in ((5,), (5, 6, 7), 5, (5.0, 6), (5, 6.5), None):
-        with pytest.raises(ValueError, match=r"size has to be two integers \(rows, columns\), got"):
+        with pytest.raises(ValueError, match=r"size must be two integers \(rows, columns\), got"):
             call(size)
     for size in ((least - 1, 4), (4, least - 1), (4, -1)):
-        with pytest.raises(ValueError, match=f"size has to be at least {least} x {least}, got"):
+        with pytest.raises(ValueError, match=f"size must be at least {least} x {least}, got"):
             call(size)
 
 
 @pytest.mark.parametrize("name", ON_GRID)
 @pytest.mark.parametrize("diagonal", ["fixed", "", "Delaunay"])
 def test_diagonal(name: str, diagonal: str) -> None:
-    message = f"diagonal has to be one of delaunay, main, anti, got {diagonal!r}"
+    message = f"diagonal must be one of delaunay, main, anti, got {diagonal!r}"
     with pytest.raises(ValueError, match=message):
         ON_GRID[name](PHI, diagonal=diagonal)
 
@@ -119,14 +127,14 @@ def test_diagonal(name: str, diagonal: str) -> None:
 
 
 def test_image() -> None:
-    with pytest.raises(ValueError, match=re.escape("image has to be (N, C, H, W), got (3, 5, 6)")):
+    with pytest.raises(ValueError, match=re.escape("image must be (N, C, H, W), got (3, 5, 6)")):
         backends.sample(IMAGE[0], PHI)
-    with pytest.raises(ValueError, match="image has to have at least one pixel"):
+    with pytest.raises(ValueError, match="image must have at least one pixel"):
         backends.sample(IMAGE[:, :, :0], PHI)
     with pytest.raises(
         ValueError,
         match=re.escape(
-            "image and phi have to agree in batch size, got (1, 3, 5, 6) and (2, 2, 3, 4)"
+            "image and phi must agree in batch size, got (1, 3, 5, 6) and (2, 2, 3, 4)"
         ),
     ):
         backends.sample(IMAGE, np.concatenate([PHI, PHI]))
@@ -134,14 +142,14 @@ def test_image() -> None:
 
 def test_normalization() -> None:
     with pytest.raises(
-        ValueError, match="mean has to hold one number a channel, got 2 for 3 channels"
+        ValueError, match="mean must hold one number per channel, got 2 for 3 channels"
     ):
         backends.sample(IMAGE, PHI, mean=[1, 2])
     with pytest.raises(
-        ValueError, match="std has to hold one number a channel, got 4 for 3 channels"
+        ValueError, match="std must hold one number per channel, got 4 for 3 channels"
     ):
         backends.sample(IMAGE, PHI, mean=[1, 2, 3], std=[1, 2, 3, 4])
-    with pytest.raises(ValueError, match=re.escape("std has to be non-zero, got [1.0, 0.0, 2.0]")):
+    with pytest.raises(ValueError, match=re.escape("std must not be zero, got [1.0, 0.0, 2.0]")):
         backends.sample(IMAGE, PHI, std=[1, 0, 2])
 
 
@@ -153,17 +161,17 @@ def test_scores(name: str) -> None:
     call = SCORED[name]
     for scores in (SCORES[0], SCORES[:, :, :2], SCORES[..., :3]):
         with pytest.raises(
-            ValueError, match=r"scores has to be \(N, C, h, w\) on the grid of phi, got \("
+            ValueError, match=r"scores must be \(N, C, h, w\) on the grid of phi, got \("
         ):
             call(scores, PHI, (5, 6))
-    with pytest.raises(TypeError, match="scores has to be floating point, got uint8"):
+    with pytest.raises(TypeError, match="scores must be floating point, got uint8"):
         call(SCORES.astype(np.uint8), PHI, (5, 6))
-    with pytest.raises(ValueError, match="scores and phi have to agree in batch size"):
+    with pytest.raises(ValueError, match="scores and phi must agree in batch size"):
         call(np.concatenate([SCORES, SCORES]), PHI, (5, 6))
 
 
 def test_argmax_of_nothing() -> None:
-    with pytest.raises(ValueError, match="scores has to hold at least one class"):
+    with pytest.raises(ValueError, match="scores must hold at least one class"):
         backends.interpolate_argmax(SCORES[:, :0], PHI, (5, 6))
 
 
@@ -174,11 +182,11 @@ def test_argmax_of_nothing() -> None:
     "call", [backends.boundary_mask, lambda labels: backends.nearest_boundary(labels, (3, 3))]
 )
 def test_labels(call: Callable[[Array], Any]) -> None:
-    with pytest.raises(ValueError, match=re.escape("labels has to be (N, H, W), got (5, 6)")):
+    with pytest.raises(ValueError, match=re.escape("labels must be (N, H, W), got (5, 6)")):
         call(LABELS[0])
-    with pytest.raises(ValueError, match="labels has to have at least one pixel"):
+    with pytest.raises(ValueError, match="labels must have at least one pixel"):
         call(LABELS[:, :, :0])
-    with pytest.raises(TypeError, match="labels has to be integers, got float32"):
+    with pytest.raises(TypeError, match="labels must be integers, got float32"):
         call(LABELS.astype(np.float32))
 
 
@@ -186,21 +194,21 @@ def test_labels(call: Callable[[Array], Any]) -> None:
     "call", [backends.solve_sampling, lambda *args: backends.sampling_energy(PHI, *args)]
 )
 def test_targets(call: Callable[..., Any]) -> None:
-    message = "targets has to be (N, 2, h, w), got (2, 3, 4)"
+    message = "targets must be (N, 2, h, w), got (2, 3, 4)"
     with pytest.raises(ValueError, match=re.escape(message)):
         call(PHI[0])
-    with pytest.raises(ValueError, match="targets has to be a grid of at least 2 x 2"):
+    with pytest.raises(ValueError, match="targets must be a grid of at least 2 x 2"):
         call(np.zeros((1, 2, 1, 4)))
-    with pytest.raises(TypeError, match="targets has to be floating point, got int64"):
+    with pytest.raises(TypeError, match="targets must be floating point, got int64"):
         call(PHI.astype(np.int64))
     for lam in (-0.5, np.nan, np.inf):
-        with pytest.raises(ValueError, match=f"lam has to be a finite number, .*, got {lam}"):
+        with pytest.raises(ValueError, match=f"lam must be a finite number, .*, got {lam}"):
             call(PHI, lam)
 
 
 def test_energy_of_two_shapes() -> None:
     for targets in (uniform(3, 5)[None], np.concatenate([PHI, PHI])):
-        with pytest.raises(ValueError, match="phi and targets have to agree in shape, got"):
+        with pytest.raises(ValueError, match="phi and targets must agree in shape, got"):
             backends.sampling_energy(PHI, targets)
 
 

@@ -82,10 +82,10 @@ def test_an_error_ends_the_choice() -> None:
 @pytest.mark.parametrize("name", ["cuda", "", "Native", "sys"])
 def test_unknown_backend(name: str) -> None:
     before = adaseg_fast.get_backend()
-    with pytest.raises(ValueError, match=f"backend has to be one of native, .*, got {name!r}"):
+    with pytest.raises(ValueError, match=f"backend must be one of native, .*, got {name!r}"):
         adaseg_fast.set_backend(name)
     with (
-        pytest.raises(ValueError, match="backend has to be one of native"),
+        pytest.raises(ValueError, match="backend must be one of native"),
         adaseg_fast.use_backend(name),
     ):
         pytest.fail("an unknown backend was let in")

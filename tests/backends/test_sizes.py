@@ -90,7 +90,7 @@ def test_sizes_beyond_the_lattice(backend: str, size: tuple[int, int]) -> None:
     ]
     with backends.use_backend(backend):
         for call in calls:
-            with pytest.raises(ValueError, match=r"size has to be at most 2\^30 x 2\^30, got"):
+            with pytest.raises(ValueError, match=r"size must be at most 2\^30 x 2\^30, got"):
                 call()
 
 

@@ -190,3 +190,32 @@ def test_bad_arguments(arguments, message):
 def test_bad_size_of_the_view():
     with pytest.raises(ValueError, match=r"view_size must be two numbers, .* got \(8, 1\)"):
         AdaptiveDownsampler(nn.Identity(), (8, 1), (8, 8))
+
+
+# --- Names until version 0.1 ----------------------------------------------------------------------
+
+
+def test_the_former_keyword_still_works():
+    sampler = Constant(outside((3, 3)))
+    with pytest.warns(DeprecationWarning, match="aux_size is now called view_size") as caught:
+        model = AdaptiveDownsampler(sampler, aux_size=(8, 9), size=(4, 5))
+    assert caught[0].filename == __file__
+    assert model.view_size == (8, 9) and model.size == (4, 5)
+    with pytest.raises(TypeError, match=r"view_size was given twice, also under .* aux_size"):
+        AdaptiveDownsampler(sampler, aux_size=(8, 8), view_size=(8, 8), size=(4, 4))
+    with (
+        pytest.warns(DeprecationWarning),
+        pytest.raises(ValueError, match=r"view_size must be two numbers, .* got \(8, 1\)"),
+    ):
+        AdaptiveDownsampler(sampler, aux_size=(8, 1), size=(4, 4))
+
+
+def test_the_former_names_of_attributes_still_work():
+    model = AdaptiveDownsampler(Constant(outside((3, 3))), view_size=(8, 9), size=(4, 5))
+    with pytest.warns(DeprecationWarning, match="aux_size is now called view_size") as caught:
+        assert model.aux_size == (8, 9)
+    assert caught[0].filename == __file__
+    image = random_image(1, 3, 20, 30)
+    with pytest.warns(DeprecationWarning, match="aux_view is now called view") as caught:
+        assert torch.equal(model.aux_view(image), model.view(image))
+    assert caught[0].filename == __file__

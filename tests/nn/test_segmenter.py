@@ -120,6 +120,55 @@ def test_predict_at_another_size():
     assert torch.equal(labels, ops.interpolate_argmax(scores, phi, (11, 23)))
 
 
+@pytest.mark.parametrize("step", [1, 4])
+@pytest.mark.parametrize("size", [None, (11, 23)])
+def test_predicted_scores_are_those_that_predict_labels(step, size):
+    image, value = ramp(50, 61)
+    downsampler = AdaptiveDownsampler(Warp(), (8, 8), (13, 17), **PLAIN).eval()
+    model = AdaptiveSegmenter(Halfplane(0.45 * value.max().item(), step), downsampler)
+    full = model.predict_scores(image, size)
+    assert full.shape == (2, 2, *(size or (50, 61))) and full.is_inference()
+    scores, phi = model(image)
+    at_scores = ops.resize_sampling_tensor(phi, scores.shape[2:])
+    assert torch.equal(full, ops.interpolate(scores, at_scores, size or (50, 61)))
+    labels = model.predict(image, size)
+    clear = (full[:, 0] - full[:, 1]).abs() > 1e-4 * full.abs().max()
+    assert clear.float().mean() > 0.9
+    assert torch.equal(labels[clear], full.argmax(1)[clear].to(torch.uint8))
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_the_steps_one_by_one_are_the_whole(adaptive, training):
+    torch.manual_seed(0)
+    downsampler = small_model().downsampler if adaptive else UniformDownsampler((13, 17))
+    model = AdaptiveSegmenter(nn.Conv2d(3, 4, 3, stride=2), downsampler).train(training)
+    image = torch.randint(256, (2, 3, 96, 72), dtype=torch.uint8)
+    phi = model.choose_points(image)
+    small = model.sample(image, phi)
+    scores = model.segment(small)
+    for one, other in zip((scores, phi), model(image), strict=True):
+        assert torch.equal(one, other)
+    assert scores.shape[2:] != phi.shape[2:]
+    assert torch.equal(model.label(scores, phi, (96, 72)), model.predict(image))
+    assert torch.equal(model.interpolate(scores, phi, (96, 72)), model.predict_scores(image))
+
+
+def test_a_downsampler_from_elsewhere_serves_as_a_whole_but_has_no_steps():
+    class Corner(nn.Module):
+        def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+            phi = ops.uniform_sampling_tensor((6, 7), batch_size=len(image)) / 2
+            return ops.sample(image.float(), phi), phi
+
+    model = AdaptiveSegmenter(nn.Conv2d(3, 4, 1), Corner()).eval()
+    image = torch.randint(256, (1, 3, 40, 30), dtype=torch.uint8)
+    labels = model.predict(image)[0]
+    assert (labels[:20, :15] < 4).all() and (labels[21:] == 255).all()
+    for call in (model.choose_points, lambda image: model.sample(image, image)):
+        with pytest.raises(TypeError, match=r"must be a UniformDownsampler or .*, got Corner"):
+            call(image)
+
+
 def test_predict_tracks_no_gradient_and_keeps_the_mode():
     model = small_model()
     image = torch.randint(256, (2, 3, 40, 30), dtype=torch.uint8)
@@ -176,7 +225,7 @@ def test_an_image_of_another_layout_is_refused(shape):
     image = torch.zeros(shape, dtype=torch.uint8)
     match = r"image must have shape \(N, C, H, W\).*got shape \(" + ", ".join(map(str, shape))
     model = small_model()
-    for call in (model, model.predict):
+    for call in (model, model.predict, model.predict_scores, model.choose_points):
         with pytest.raises(ValueError, match=match):
             call(image)
 

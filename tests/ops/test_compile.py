@@ -123,7 +123,7 @@ def test_dynamic_shapes_in_training() -> None:
 def test_errors_are_those_of_eager_mode() -> None:
     compiled = torch.compile(ops.interpolate, backend="aot_eager")
     _, scores, phi = inputs()
-    with pytest.raises(Exception, match="scores has to be"):
+    with pytest.raises(Exception, match="scores must be"):
         compiled(scores[:, :, :2], phi, (9, 11))
 
 

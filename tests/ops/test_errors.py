@@ -51,14 +51,14 @@ SCORED = {"interpolate": ops.interpolate, "interpolate_argmax": ops.interpolate_
 @pytest.mark.parametrize("name", WITH_PHI)
 def test_phi(name: str) -> None:
     call = WITH_PHI[name]
-    with pytest.raises(ValueError, match=re.escape("phi has to be (N, 2, h, w), got (2, 3, 4)")):
+    with pytest.raises(ValueError, match=re.escape("phi must be (N, 2, h, w), got (2, 3, 4)")):
         call(PHI[0])
-    with pytest.raises(ValueError, match=re.escape("phi has to be (N, 2, h, w), got (1, 3, 3, 4)")):
+    with pytest.raises(ValueError, match=re.escape("phi must be (N, 2, h, w), got (1, 3, 3, 4)")):
         call(torch.zeros(1, 3, 3, 4))
-    with pytest.raises(TypeError, match=r"phi has to be floating point, got torch\.int32"):
+    with pytest.raises(TypeError, match=r"phi must be floating point, got torch\.int32"):
         call(PHI.int())
     least = 1 if name == "sample" else 2
-    with pytest.raises(ValueError, match=f"phi has to be a grid of at least {least} x {least}"):
+    with pytest.raises(ValueError, match=f"phi must be a grid of at least {least} x {least}"):
         call(torch.zeros(1, 2, 4, least - 1))
 
 
@@ -81,35 +81,35 @@ def test_size(name: str) -> None:
     call = SIZED[name]
     least = 1 if name in ON_GRID else 2
     for size in ((5,), (5, 6, 7)):
-        with pytest.raises(ValueError, match=r"size has to be two integers \(rows, columns\), got"):
+        with pytest.raises(ValueError, match=r"size must be two integers \(rows, columns\), got"):
             call(size)
     for size in ((least - 1, 4), (4, least - 1), (-3, 4)):
-        with pytest.raises(ValueError, match=f"size has to be at least {least} x {least}, got"):
+        with pytest.raises(ValueError, match=f"size must be at least {least} x {least}, got"):
             call(size)
 
 
 @pytest.mark.parametrize("name", ON_GRID)
 def test_diagonal(name: str) -> None:
     with pytest.raises(
-        ValueError, match="diagonal has to be one of delaunay, main, anti, got 'fixed'"
+        ValueError, match="diagonal must be one of delaunay, main, anti, got 'fixed'"
     ):
         ON_GRID[name](PHI, SIZE, diagonal="fixed")
 
 
 def test_image() -> None:
-    with pytest.raises(ValueError, match=re.escape("image has to be (N, C, H, W), got (3, 5, 6)")):
+    with pytest.raises(ValueError, match=re.escape("image must be (N, C, H, W), got (3, 5, 6)")):
         ops.sample(IMAGE[0], PHI)
-    with pytest.raises(ValueError, match="image has to have at least one pixel"):
+    with pytest.raises(ValueError, match="image must have at least one pixel"):
         ops.sample(IMAGE[..., :0], PHI)
-    with pytest.raises(ValueError, match="image and phi have to agree in batch size, got"):
+    with pytest.raises(ValueError, match="image and phi must agree in batch size, got"):
         ops.sample(IMAGE.expand(2, 3, 5, 6), PHI)
     with pytest.raises(TypeError, match=r"dtype torch\.complex64 are not supported"):
         ops.sample(torch.zeros(1, 1, 5, 6, dtype=torch.complex64), PHI)
-    with pytest.raises(ValueError, match="mean has to hold one number a channel, got 1 for 3"):
+    with pytest.raises(ValueError, match="mean must hold one number per channel, got 1 for 3"):
         ops.sample(IMAGE, PHI, mean=[1])
-    with pytest.raises(ValueError, match="std has to hold one number a channel, got 2 for 3"):
+    with pytest.raises(ValueError, match="std must hold one number per channel, got 2 for 3"):
         ops.sample(IMAGE, PHI, std=[1, 2])
-    with pytest.raises(ValueError, match="std has to be non-zero"):
+    with pytest.raises(ValueError, match="std must not be zero"):
         ops.sample(IMAGE, PHI, mean=[1, 2, 3], std=[0, 1, 2])
 
 
@@ -117,16 +117,16 @@ def test_image() -> None:
 def test_scores(name: str) -> None:
     call = SCORED[name]
     for scores in (SCORES[0], SCORES[:, :, :2]):
-        with pytest.raises(ValueError, match=r"scores has to be \(N, C, h, w\) on the grid of phi"):
+        with pytest.raises(ValueError, match=r"scores must be \(N, C, h, w\) on the grid of phi"):
             call(scores, PHI, SIZE)
-    with pytest.raises(TypeError, match=r"scores has to be floating point, got torch\.int64"):
+    with pytest.raises(TypeError, match=r"scores must be floating point, got torch\.int64"):
         call(SCORES.long(), PHI, SIZE)
-    with pytest.raises(ValueError, match="scores and phi have to agree in batch size"):
+    with pytest.raises(ValueError, match="scores and phi must agree in batch size"):
         call(SCORES.expand(3, 2, 3, 4), PHI, SIZE)
 
 
 def test_argmax_of_nothing() -> None:
-    with pytest.raises(ValueError, match="scores has to hold at least one class"):
+    with pytest.raises(ValueError, match="scores must hold at least one class"):
         ops.interpolate_argmax(SCORES[:, :0], PHI, SIZE)
 
 
@@ -134,12 +134,12 @@ def test_argmax_of_nothing() -> None:
     "call", [ops.boundary_mask, lambda labels: ops.nearest_boundary(labels, (3, 3))]
 )
 def test_labels(call: Callable[[Tensor], Any]) -> None:
-    with pytest.raises(ValueError, match=re.escape("labels has to be (N, H, W), got (5, 6)")):
+    with pytest.raises(ValueError, match=re.escape("labels must be (N, H, W), got (5, 6)")):
         call(LABELS[0])
-    with pytest.raises(ValueError, match="labels has to have at least one pixel"):
+    with pytest.raises(ValueError, match="labels must have at least one pixel"):
         call(LABELS[:, :0])
     for dtype in (torch.float32, torch.complex64):
-        with pytest.raises(TypeError, match=f"labels has to be integers, got {dtype}"):
+        with pytest.raises(TypeError, match=f"labels must be integers, got {dtype}"):
             call(LABELS.to(dtype))
 
 
@@ -147,26 +147,26 @@ def test_labels(call: Callable[[Tensor], Any]) -> None:
     "call", [ops.solve_sampling, lambda *args: ops.sampling_energy(PHI, *args)]
 )
 def test_targets(call: Callable[..., Any]) -> None:
-    message = "targets has to be (N, 2, h, w), got (2, 3, 4)"
+    message = "targets must be (N, 2, h, w), got (2, 3, 4)"
     with pytest.raises(ValueError, match=re.escape(message)):
         call(PHI[0])
-    with pytest.raises(ValueError, match="targets has to be a grid of at least 2 x 2"):
+    with pytest.raises(ValueError, match="targets must be a grid of at least 2 x 2"):
         call(torch.zeros(1, 2, 1, 4))
-    with pytest.raises(TypeError, match=r"targets has to be floating point, got torch\.int64"):
+    with pytest.raises(TypeError, match=r"targets must be floating point, got torch\.int64"):
         call(PHI.long())
     for lam in (-0.5, math.nan, math.inf):
-        with pytest.raises(ValueError, match=f"lam has to be a finite number, .*, got {lam}"):
+        with pytest.raises(ValueError, match=f"lam must be a finite number, .*, got {lam}"):
             call(PHI, lam)
 
 
 def test_energy_of_two_shapes() -> None:
     for targets in (ops.uniform_sampling_tensor((3, 5)), PHI.expand(2, 2, 3, 4)):
-        with pytest.raises(ValueError, match="phi and targets have to agree in shape, got"):
+        with pytest.raises(ValueError, match="phi and targets must agree in shape, got"):
             ops.sampling_energy(PHI, targets)
 
 
 def test_uniform_dtype() -> None:
-    with pytest.raises(TypeError, match=r"dtype has to be floating point, got torch\.int64"):
+    with pytest.raises(TypeError, match=r"dtype must be floating point, got torch\.int64"):
         ops.uniform_sampling_tensor((3, 4), dtype=torch.int64)
 
 
@@ -180,7 +180,7 @@ def test_uniform_dtype() -> None:
     ids=["interpolate", "interpolate_argmax", "sample"],
 )
 def test_mixed_devices(call: Callable[..., Any], first: str) -> None:
-    message = "all tensors have to be on one device, got {} on {}, phi on {}"
+    message = "all tensors must be on one device, got {} on {}, phi on {}"
     with pytest.raises(ValueError, match=message.format(first, "cpu", "meta")):
         call(SCORES, PHI.to("meta"))
     with pytest.raises(ValueError, match=message.format(first, "meta", "cpu")):
