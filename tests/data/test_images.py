@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import re
 import struct
@@ -25,7 +24,6 @@ from adaseg_fast.data.images import (
     read_labels,
     write_png,
 )
-from adaseg_fast.storage import atomic_file, write_atomically, write_json
 
 
 def noise(*shape: int) -> np.ndarray:
@@ -283,69 +281,13 @@ def test_what_is_no_png_is_not_written(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_file_appears_whole_with_ordinary_rights(tmp_path: Path) -> None:
-    plain = put(tmp_path, "plain", b"")
-    target = tmp_path / "target"
-    with atomic_file(target) as file:
-        file.write(b"first half, ")
-        assert not target.exists()
-        file.write(b"second half")
-    assert target.read_bytes() == b"first half, second half"
-    assert target.stat().st_mode == plain.stat().st_mode
-    write_atomically(target, b"replaced")
-    assert target.read_bytes() == b"replaced"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["plain", "target"]
-
-
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_interrupted_writing_leaves_the_old_file_alone(tmp_path: Path, error) -> None:
-    target = put(tmp_path, "target", b"old")
-    with pytest.raises(error, match="half-way"), atomic_file(target) as file:
-        file.write(b"new, but")
-        raise error("half-way")
-    assert target.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [target]
-
-
 def test_errors_in_writing_name_the_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"missing.a\.png'$"):
         write_png(tmp_path / "missing" / "a.png", noise(3, 3))
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(OSError, match=r"folder\.png'$"):
         write_png(tmp_path / "folder.png", noise(3, 3))
-    with (
-        pytest.raises(OSError, match=r"No space .*full\.bin'$"),
-        atomic_file(tmp_path / "full.bin"),
-    ):
-        raise OSError(28, "No space left on device")
     assert [path.name for path in tmp_path.iterdir()] == ["folder.png"]
-
-
-def test_json_takes_numpy_and_turns_nan_into_null(tmp_path: Path) -> None:
-    path = tmp_path / "a.json"
-    write_json(
-        path,
-        {
-            "iou": np.array([0.5, np.nan]),
-            "count": np.int64(3),
-            "nested": [{"x": float("nan")}, (1, "é")],
-            "single": np.float32("nan"),
-        },
-    )
-    assert json.loads(path.read_text("utf-8")) == {
-        "iou": [0.5, None],
-        "count": 3,
-        "nested": [{"x": None}, [1, "é"]],
-        "single": None,
-    }
-
-
-def test_what_json_cannot_say_is_not_written(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="JSON"):
-        write_json(tmp_path / "a.json", {"x": float("inf")})
-    with pytest.raises(TypeError, match="not JSON serializable"):
-        write_json(tmp_path / "a.json", {"x": object()})
-    assert not list(tmp_path.iterdir())
 
 
 def deep(folder: Path, values: np.ndarray) -> Path:
