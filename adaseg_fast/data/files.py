@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -20,20 +19,6 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 _LISTED_MISSING = 5
 _LACK = {"labels": "have no labels", "images": "are not there"}
-
-
-@dataclass(frozen=True)
-class Pair:
-    """The files of one frame.
-
-    Attributes:
-        image, labels: what is read.
-        name: of the frame, unique within the split.
-    """
-
-    image: Path
-    labels: Path
-    name: str
 
 
 def existing_folder(root: str | os.PathLike[str]) -> Path:

@@ -16,11 +16,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from adaseg_fast.data.base import DataError, DatasetInfo, Frame
+from adaseg_fast.data.base import DataError, DatasetInfo
 from adaseg_fast.data.files import (
-    Pair,
     check_classes,
-    check_same_size,
     entries,
     existing_folder,
     pictures,
@@ -28,23 +26,25 @@ from adaseg_fast.data.files import (
     require_files,
     subfolders,
 )
-from adaseg_fast.data.images import read_image, read_labels
+from adaseg_fast.data.images import read_labels
+from adaseg_fast.data.paired import Pair, PairedFrames, Truth
 
 
-class FolderDataset:
+class FolderDataset(PairedFrames):
     """One split of a data set in the layout above, sorted by name.
 
-    What can be checked without opening a picture is checked at construction, the rest frame by
-    frame.
+    The constructor checks what it can without opening a picture; each frame is checked when it is
+    read.
 
     Args:
         root: the folder that holds ``images``, ``labels`` and ``classes.json``.
         split: a folder in ``images``.
         targets: names of the classes whose boundaries matter by default; all classes if None.
-        name: of the data set, for messages and tables; the folder's name if None.
+        name: name of the data set in messages and tables; the name of the folder if None.
 
     Raises:
         DataError: a folder, label or class is missing, or ``classes.json`` is not as described.
+        ValueError: ``targets`` is empty.
     """
 
     def __init__(
@@ -56,24 +56,13 @@ class FolderDataset:
         name: str | None = None,
     ) -> None:
         folder = existing_folder(root)
-        self.info = _read_info(folder, name or folder.resolve().name, targets)
-        self._pairs = _find_pairs(folder, split)
+        info = _read_info(folder, name or folder.resolve().name, targets)
+        super().__init__(info, _find_pairs(folder, split))
 
-    def __len__(self) -> int:
-        return len(self._pairs)
-
-    def __getitem__(self, index: int) -> Frame:
-        """Frame ``index``, the caller's own to change.
-
-        Raises:
-            DataError: a file cannot be read, the sizes differ, or a label is no class.
-            IndexError: there are fewer frames.
-        """
-        pair = self._pairs[index]
-        image, labels = read_image(pair.image), read_labels(pair.labels)
-        check_same_size(image, labels, pair.image, pair.labels)
+    def _read_truth(self, pair: Pair, size: tuple[int, int]) -> Truth:
+        labels = read_labels(pair.labels)
         check_classes(labels, self.info, pair.labels)
-        return Frame(image, labels, pair.name)
+        return labels, None
 
 
 def _find_pairs(root: Path, split: str) -> list[Pair]:

@@ -19,9 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adaseg_fast.data.base import DataError, DatasetInfo, Frame
+from adaseg_fast.data.base import DataError, DatasetInfo
 from adaseg_fast.data.files import (
-    Pair,
     entries,
     existing_folder,
     pictures,
@@ -30,7 +29,7 @@ from adaseg_fast.data.files import (
     split_by_seed,
     subfolders,
 )
-from adaseg_fast.data.images import read_image
+from adaseg_fast.data.paired import Pair, PairedFrames, Truth
 from adaseg_fast.data.readers.supervisely_shapes import ShapeError, draw_object
 
 _ALL, _HELD_OUT = 5711, 571
@@ -42,14 +41,14 @@ INFO = DatasetInfo(
 )
 
 
-class SuperviselyPerson:
+class SuperviselyPerson(PairedFrames):
     """The training or held-out part of Supervisely Person.
 
     Args:
         root: the folder of the folders that hold ``img`` and ``ann``.
         split: ``train`` or ``val``.
         seed: chooses what is held out.
-        instances: also number the persons, in the order in which they are listed.
+        instances: also number the persons, in the order of the annotation.
 
     Raises:
         DataError: a folder or annotation is missing, or there is no such split.
@@ -63,28 +62,15 @@ class SuperviselyPerson:
         seed: int = 0,
         instances: bool = False,
     ) -> None:
-        self.info = INFO
-        self._instances = instances
         folder = existing_folder(root)
         pairs = {pair.name: pair for pair in _find_pairs(folder)}
         held_out = max(1, round(len(pairs) * _HELD_OUT / _ALL))
         names = split_by_seed(list(pairs), split, held_out, seed, folder)
-        self._pairs = [pairs[name] for name in names]
+        super().__init__(INFO, [pairs[name] for name in names], instances=instances)
 
-    def __len__(self) -> int:
-        return len(self._pairs)
-
-    def __getitem__(self, index: int) -> Frame:
-        """Frame ``index``, the caller's own to change.
-
-        Raises:
-            DataError: a file cannot be read, is not as described, or does not fit the image.
-            IndexError: there are fewer frames.
-        """
-        pair = self._pairs[index]
-        image = read_image(pair.image)
-        labels, instances = _draw(read_json(pair.labels), image.shape[:2], pair)
-        return Frame(image, labels, pair.name, instances if self._instances else None)
+    def _read_truth(self, pair: Pair, size: tuple[int, int]) -> Truth:
+        labels, instances = _draw(read_json(pair.labels), size, pair)
+        return labels, instances if self._instances else None
 
 
 def _find_pairs(root: Path) -> list[Pair]:
