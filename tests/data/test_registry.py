@@ -81,14 +81,16 @@ def test_synthetic_scenes_are_drawn() -> None:
 
 @pytest.mark.parametrize("where", ["0", "-3", "many", "3x", "x64", "3x0", "3x64x64", "1.5", "²"])
 def test_synthetic_of_no_known_form(drawn, where: str) -> None:
-    with pytest.raises(ValueError, match=f"'synthetic:{where}': wanted .*synthetic:COUNTxSIZE"):
+    with pytest.raises(ValueError, match=f"'synthetic:{where}': must be .*synthetic:COUNTxSIZE"):
         open_dataset(f"synthetic:{where}", "val")
     assert not drawn
 
 
 @pytest.mark.parametrize("spec", ["cityscape:/data", "", ":/data", "/data/camvid", "CamVid:/data"])
 def test_unknown_name_lists_the_known_ones(spec: str) -> None:
-    with pytest.raises(ValueError, match=f"{spec!r}: no such name.* synthetic, camvid, .*folder"):
+    with pytest.raises(
+        ValueError, match=f"{spec!r}: there is no such name.* synthetic, camvid, .*folder"
+    ):
         open_dataset(spec, "val")
 
 
@@ -97,7 +99,7 @@ def test_unknown_name_lists_the_known_ones(spec: str) -> None:
 )
 @pytest.mark.parametrize("colon", ["", ":"])
 def test_folder_without_path(name: str, colon: str) -> None:
-    with pytest.raises(ValueError, match=f"so say {name}:PATH"):
+    with pytest.raises(ValueError, match=f"must be given, as {name}:PATH"):
         open_dataset(name + colon, "val")
 
 
