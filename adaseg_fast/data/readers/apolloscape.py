@@ -31,7 +31,7 @@ from adaseg_fast.data.files import (
 from adaseg_fast.data.images import read_deep_png, read_labels
 from adaseg_fast.data.paired import Pair, PairedFrames, Truth
 
-# Class ids, name, colour; the place in the list is the class number (the "train id").
+# Class ids, name, colour; the position in the list is the class number (the "train id").
 _CLASSES = (
     ((17,), "sky", (70, 130, 180)),
     ((33, 161), "car", (0, 0, 142)),
@@ -58,8 +58,8 @@ _CLASSES = (
 )
 # Others, the recording car, bridge, tunnel, overpass, unlabelled.
 _NOT_EVALUATED = (0, 1, 98, 99, 100, 255)
-_COUNTABLE = range(33, 41)  # class ids of which there are instances
-# Sec. 4.2 of the paper: the classes that are annotated well.
+_COUNTABLE = range(33, 41)  # class ids that have instances
+# The classes that are annotated well (sec. 4.2 of the paper).
 _TARGETS = ("car", "motorbicycle", "bicycle", "person", "rider", "truck", "bus", "tricycle")
 
 _LABEL_FILE, _INSTANCE_FILE = "_bin.png", "_instanceIds.png"
@@ -155,7 +155,7 @@ def _read_list(root: Path, path: Path) -> list[Pair]:
 
 
 def _require(pairs: list[Pair]) -> None:
-    """Compare with what lies in the folders, which is much quicker than to ask file by file."""
+    """Check that all files exist. Listing the folders is much faster than asking for each file."""
     folders: dict[Path, list[str]] = {}
     for pair in pairs:
         for path in (pair.image, pair.labels):

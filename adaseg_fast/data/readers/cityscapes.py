@@ -28,7 +28,7 @@ from adaseg_fast.data.files import (
 from adaseg_fast.data.images import read_deep_png, read_labels
 from adaseg_fast.data.paired import Pair, PairedFrames, Truth
 
-# Label id, name, colour; the place in the list is the class number.
+# Label id, name, colour; the position in the list is the class number.
 _CLASSES = (
     (7, "road", (128, 64, 128)),
     (8, "sidewalk", (244, 35, 232)),
@@ -50,7 +50,7 @@ _CLASSES = (
     (32, "motorcycle", (0, 0, 230)),
     (33, "bicycle", (119, 11, 32)),
 )
-_LABELS = 34  # ids 0..33; the licence plate (-1) is not drawn into the files
+_LABELS = 34  # ids 0..33; the licence plate (-1) is not in the files
 
 _IMAGE, _GROUND_TRUTH = "_leftImg8bit.png", "_gtFine_"
 _ID_FILE, _TRAIN_ID_FILE, _INSTANCE_FILE = "labelIds.png", "labelTrainIds.png", "instanceIds.png"

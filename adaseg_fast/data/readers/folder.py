@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A data set in a folder: images, label PNGs and a table of classes.
+"""Any data set in a folder: images, PNGs of labels and a table of classes.
 
     ROOT/classes.json
     ROOT/images/SPLIT/NAME.jpg      (or .jpeg, .png)
@@ -66,7 +66,7 @@ class FolderDataset(PairedFrames):
 
 
 def _find_pairs(root: Path, split: str) -> list[Pair]:
-    """Image and label paths of a split, sorted by name."""
+    """Return the pairs of files of a split, sorted by name."""
     splits = [path.name for path in subfolders(root / "images")]
     if split not in splits:
         there = f"there are {', '.join(splits)}" if splits else "it holds no folders at all"
@@ -76,8 +76,8 @@ def _find_pairs(root: Path, split: str) -> list[Pair]:
     for path in pictures(root / "images" / split):
         if path.stem in images:
             raise DataError(
-                f"{path}: {images[path.stem].name} has the same name but for its suffix, "
-                f"so both would belong to the labels {path.stem}.png"
+                f"{path}: {images[path.stem].name} differs in its suffix only, "
+                f"so both would have the labels {path.stem}.png"
             )
         images[path.stem] = path
     if not images:
@@ -104,7 +104,7 @@ def _read_info(root: Path, name: str, targets: Sequence[str] | None) -> DatasetI
 
 
 def _parse_info(table: Any, name: str) -> DatasetInfo:
-    """The classes in a parsed `classes.json`, all of them targets; ValueError if malformed."""
+    """Return the classes in a parsed `classes.json`, all as targets; ValueError if malformed."""
     if not isinstance(table, dict) or not isinstance(table.get("classes"), list):
         raise ValueError('must be an object with a list "classes"')
     classes = table["classes"]

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Supervisely Person (2018): people in photographs, as its publisher lays them out.
 
-    ROOT/ds1/img/NAME.png        any number of folders beside each other, .png or .jpg
+    ROOT/ds1/img/NAME.png        any number of such folders, .png or .jpg
     ROOT/ds1/ann/NAME.json       or NAME.png.json
 
-Two classes. An annotation lists objects: bitmaps ("person_bmp") and polygons ("person_poly"), drawn
-in their order; "neutral" regions are ignored. It comes without splits: 571 of the 5711 images are
-held out as ``val``, chosen by seed, as in the paper (of fewer images the same share).
+It has two classes. An annotation lists objects, bitmaps ("person_bmp") and polygons
+("person_poly"), which are drawn in their order; "neutral" regions are ignored. The publisher gives
+no splits: 571 of the 5711 images are held out as ``val``, chosen by seed, as in the paper (the same
+share of fewer images).
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def _pairs_of(folder: Path) -> list[Pair]:
         short, long = f"{path.stem}.json", f"{path.name}.json"
         chosen[path] = long if long in there else short
     require_files(folder / "ann", list(chosen.values()), there)
-    # Names repeat from folder to folder, and with both suffixes.
+    # The same name may occur in several folders, and with both suffixes.
     return [
         Pair(path, folder / "ann" / name, f"{folder.name}_{name.removesuffix('.json')}")
         for path, name in chosen.items()
@@ -101,7 +102,7 @@ def _pairs_of(folder: Path) -> list[Pair]:
 def _draw(
     annotation: Any, size: tuple[int, int], pair: Pair
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Labels and person numbers of a parsed annotation."""
+    """Draw labels and person numbers of a parsed annotation."""
     height, width = size
     if not isinstance(annotation, dict) or not isinstance(annotation.get("objects"), list):
         raise DataError(f'{pair.labels}: must be an object with a list "objects"')

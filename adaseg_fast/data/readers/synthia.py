@@ -4,8 +4,8 @@
     ROOT/RGB/NUMBER.png
     ROOT/GT/LABELS/NUMBER.png    16 bits, three channels: class in red, object in green
 
-Class 0 (void) is ignored; the other 22 are its own, of which terrain, truck, train and parking
-slot never occur. It comes without splits: a tenth is held out as ``val``, chosen by seed.
+Class 0 (void) is ignored; of the other 22 classes, terrain, truck, train and parking slot never
+occur. The publisher gives no splits: a tenth is held out as ``val``, chosen by seed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from adaseg_fast.data.files import (
 from adaseg_fast.data.images import read_deep_png
 from adaseg_fast.data.paired import Pair, PairedFrames, Truth
 
-# Name and colour of the publisher's classes 1..22; the place in the list is the class number.
+# Name and colour of the publisher's classes 1..22; the position in the list is the class number.
 _CLASSES = (
     ("sky", (70, 130, 180)),
     ("building", (70, 70, 70)),
@@ -51,7 +51,7 @@ _CLASSES = (
     ("wall", (102, 102, 156)),
     ("lane marking", (102, 102, 0)),
 )
-# The paper does not name its target classes here: these are what ApolloScape's are in its terms.
+# The paper names no target classes for this set; these correspond to those of ApolloScape.
 _TARGETS = ("car", "motorcycle", "bicycle", "pedestrian", "rider", "truck", "bus", "train")
 _HELD_OUT = 10  # one frame of this many
 _IMAGES, _LABELS = Path("RGB"), Path("GT", "LABELS")
