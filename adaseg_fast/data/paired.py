@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from adaseg_fast.data.base import DatasetInfo, Frame
 from adaseg_fast.data.files import check_same_size
-from adaseg_fast.data.images import read_image
+from adaseg_fast.data.images import read_labelled_image
 
 Truth = tuple[NDArray[np.uint8], NDArray[np.int32] | None]
 
@@ -60,7 +60,7 @@ class PairedFrames(ABC):
             IndexError: the split has fewer frames.
         """
         pair = self._pairs[index]
-        image = read_image(pair.image)
+        image = read_labelled_image(pair.image)
         height, width, _ = image.shape
         labels, instances = self._read_truth(pair, (height, width))
         check_same_size(image, labels, pair.image, pair.labels)
