@@ -51,10 +51,15 @@ def _open_synthetic(where: str, split: str, **options: Any) -> SegmentationDatas
             f"data set 'synthetic:{where}': must be synthetic, synthetic:COUNT or "
             "synthetic:COUNTxSIZE with whole numbers above 0"
         )
-    count, side = match.groups()
+    count, side = map(_capped, match.groups())
     if side:
-        options["size"] = (int(side), int(side))
-    return SyntheticScenes(int(count), split=split, **options)
+        options["size"] = (side, side)
+    return SyntheticScenes(count, split=split, **options)
+
+
+def _capped(digits: str | None) -> int:
+    """Convert digits to a number; any number of more than 18 digits is out of all bounds alike."""
+    return int((digits or "0")[:19])
 
 
 DATASETS = {

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from adaseg_fast.data.base import DatasetInfo, Frame, SegmentationDataset
+from collections.abc import Sequence
+
+from adaseg_fast.data.base import DatasetInfo, Frame, SegmentationDataset, frame_ids
 
 
 class CachedFrames:
@@ -30,6 +32,10 @@ class CachedFrames:
 
     def __len__(self) -> int:
         return len(self._frames)
+
+    def frame_ids(self) -> Sequence[str]:
+        """Return a text per frame that tells it from all others, see `Identified`."""
+        return frame_ids(self._frames)
 
     def __getitem__(self, index: int) -> Frame:
         if not -len(self) <= index < len(self):

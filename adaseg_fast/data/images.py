@@ -30,7 +30,7 @@ from PIL import BmpImagePlugin, ImageFile, PngImagePlugin, TiffImagePlugin, WebP
 from adaseg_fast.data.base import DataError
 from adaseg_fast.data.formats import DATASET_FORMATS, FORMATS, Damaged, Header, png, walk
 from adaseg_fast.data.formats.base import describe
-from adaseg_fast.data.formats.exif import turn_upright
+from adaseg_fast.data.formats.exif import turn_upright, without_orientation
 from adaseg_fast.storage import write_atomically
 
 MAX_PIXELS = 2**28
@@ -326,6 +326,8 @@ def _decode_with_opencv(
 def _decode_with_pillow(
     path: str | os.PathLike[str], data: bytes, header: Header
 ) -> NDArray[np.uint8]:
+    if header.kind == "TIFF":  # Pillow would turn the pixels
+        data = without_orientation(data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd tags, which say nothing about the pixels
         try:

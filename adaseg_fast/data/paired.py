@@ -66,6 +66,16 @@ class PairedFrames(ABC):
         check_same_size(image, labels, pair.image, pair.labels)
         return Frame(image, labels, pair.name, instances)
 
+    def frame_ids(self) -> list[str]:
+        """Return a text per frame: its name, and where its image lies.
+
+        Links among the folders are resolved, so the text does not depend on how they are named.
+        """
+        folders = {pair.image.parent: pair.image.parent.resolve() for pair in self._pairs}
+        return [
+            f"{pair.name} ({folders[pair.image.parent] / pair.image.name})" for pair in self._pairs
+        ]
+
     @abstractmethod
     def _read_truth(self, pair: Pair, size: tuple[int, int]) -> Truth:
         """Read labels, and instances if `_instances` asks for them.

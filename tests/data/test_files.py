@@ -39,7 +39,7 @@ def test_paths_inside(path: str) -> None:
     ["", "/a", "..", "../a", "a/../b", "a/..", "..\\a", "C:a", "C:/a", "\\a", "//h/a", "a\0"],
 )
 def test_paths_outside(path: str) -> None:
-    with pytest.raises(DataError, match=r"x\.lst: the path .* does not lie within root"):
+    with pytest.raises(DataError, match=r"x\.lst: the path .* must lie within root"):
         inside(ROOT, path, LIST)
 
 

@@ -138,5 +138,5 @@ def test_splits_are_joined_only_with_the_same_classes() -> None:
     scenes = open_dataset("synthetic:2x64", "val")
     assert len(Joined([scenes, open_dataset("synthetic:3x64", "train")])) == 5
     for parts in ([], [scenes, open_dataset("synthetic:2x64", "val", targets=("car",))]):
-        with pytest.raises(ValueError, match="splits of one data set are wanted"):
+        with pytest.raises(ValueError, match="parts must be splits of one data set"):
             Joined(parts)

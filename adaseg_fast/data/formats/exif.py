@@ -23,10 +23,12 @@ class Directory(NamedTuple):
     Attributes:
         values: the whole numbers of each tag; tags of other types are left out, and those whose
             values lie beyond the end of the data.
+        places: position of the entry of each tag in ``values``.
         next: position of the next directory, 0 after the last one.
     """
 
     values: dict[int, tuple[int, ...]]
+    places: dict[int, int]
     next: int
 
 
@@ -53,7 +55,7 @@ def read_directory(data: bytes, order: str, offset: int) -> Directory:
     """
     try:
         (count,) = struct.unpack_from(f"{order}H", data, offset)
-        values = {}
+        values, places = {}, {}
         for place in range(offset + 2, offset + 2 + 12 * count, 12):
             tag, kind, length = struct.unpack_from(f"{order}HHI", data, place)
             if kind not in _TYPES:
@@ -64,16 +66,34 @@ def read_directory(data: bytes, order: str, offset: int) -> Directory:
                 (start,) = struct.unpack_from(f"{order}I", data, start)
             if start + struct.calcsize(form) <= len(data):
                 values[tag] = struct.unpack_from(form, data, start)
+                places[tag] = place
         (following,) = struct.unpack_from(f"{order}I", data, offset + 2 + 12 * count)
     except (struct.error, OverflowError):
         raise Damaged("the directory of tags is truncated") from None
-    return Directory(values, following)
+    return Directory(values, places, following)
 
 
 def orientation_of(directory: Directory) -> int:
     """Return the orientation that a directory states, 1 if it states none or an unknown one."""
     stated = directory.values.get(_ORIENTATION, (1,))
     return stated[0] if len(stated) == 1 and 1 <= stated[0] <= 8 else 1
+
+
+def without_orientation(data: bytes) -> bytes:
+    """Return a TIFF whose orientation is 1. Its pixels stay as they are stored.
+
+    Args:
+        data: a TIFF that `tiff.walk` accepts.
+
+    Returns:
+        The changed file.
+    """
+    order, offset = first_directory(data)
+    place = read_directory(data, order, offset).places.get(_ORIENTATION)
+    if place is None:
+        return data
+    entry = struct.pack(f"{order}HHIHH", _ORIENTATION, 3, 1, 1, 0)
+    return data[:place] + entry + data[place + len(entry) :]
 
 
 def exif_orientation(data: bytes) -> int:

@@ -21,7 +21,7 @@ from adaseg_fast.data.files import (
     check_classes,
     entries,
     existing_folder,
-    pictures,
+    labelled_pictures,
     read_json,
     require_files,
     subfolders,
@@ -73,7 +73,7 @@ def _find_pairs(root: Path, split: str) -> list[Pair]:
         raise DataError(f"{root / 'images'}: no split {split!r}; {there}")
 
     images: dict[str, Path] = {}
-    for path in pictures(root / "images" / split):
+    for path in labelled_pictures(root / "images" / split):
         if path.stem in images:
             raise DataError(
                 f"{path}: {images[path.stem].name} differs in its suffix only, "
@@ -115,8 +115,6 @@ def _parse_info(table: Any, name: str) -> DatasetInfo:
         raise ValueError(f"the ids of n classes must be 0 to n - 1, each once; got {ids}")
     classes = sorted(classes, key=lambda entry: int(entry["id"]))
     names = tuple(entry["name"] for entry in classes)
-    if len({each.lower() for each in names}) != len(names):
-        raise ValueError(f"two classes have the same name: {', '.join(names)}")
     ignore_index = table.get("ignore_index", 255)
     if not _is_byte(ignore_index) or ignore_index < len(names):
         raise ValueError(

@@ -24,7 +24,7 @@ from adaseg_fast.data.base import DataError, DatasetInfo
 from adaseg_fast.data.files import (
     entries,
     existing_folder,
-    pictures,
+    labelled_pictures,
     read_json,
     require_files,
     split_by_seed,
@@ -85,7 +85,7 @@ def _find_pairs(root: Path) -> list[Pair]:
 
 
 def _pairs_of(folder: Path) -> list[Pair]:
-    images = pictures(folder / "img")
+    images = labelled_pictures(folder / "img")
     there = {path.name for path in entries(folder / "ann")}
     chosen = {}
     for path in images:

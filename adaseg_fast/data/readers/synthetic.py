@@ -28,6 +28,7 @@ from adaseg_fast.data.scenes.street import Camera, Light, Stage, Street
 
 SPLITS = ("train", "val", "demo")
 SMALLEST, LARGEST = 64, 4096
+MOST_FRAMES = 10**7
 
 _COLORS: dict[Kind, tuple[int, int, int]] = {
     Kind.SKY: (70, 130, 180),
@@ -49,7 +50,7 @@ class SyntheticScenes(SegmentationDataset):
     """Street scenes by number. Each depends only on ``seed``, ``split``, its number and ``size``.
 
     Args:
-        count: number of frames; the frames do not depend on it.
+        count: number of frames, at most 10 million; the frames do not depend on it.
         seed: seed of the whole data set, 0 or more.
         size: (H, W) in pixels, each from 64 to 4096.
         split: "train", "val" or "demo"; no scene is in two of them.
@@ -79,7 +80,7 @@ class SyntheticScenes(SegmentationDataset):
         size: tuple[int, int] = (1024, 1024),
         split: str = "train",
     ) -> None:
-        self.count = _whole("count", count, 1)
+        self.count = _whole("count", count, 1, MOST_FRAMES)
         self.seed = _whole("seed", seed, 0)
         if not isinstance(size, Sequence) or len(size) != 2:
             raise ValueError(f"size must be (height, width), got {size!r}")
@@ -94,6 +95,10 @@ class SyntheticScenes(SegmentationDataset):
     def __len__(self) -> int:
         return self.count
 
+    def frame_ids(self) -> list[str]:
+        """Return a text per frame that tells it from all others, see `Identified`."""
+        return [f"{self._name(number)} (seed {self.seed})" for number in range(self.count)]
+
     def __getitem__(self, index: int) -> Frame:
         """Draw frame ``index``; negative numbers count from the end.
 
@@ -106,7 +111,10 @@ class SyntheticScenes(SegmentationDataset):
         number %= self.count
         rng = np.random.default_rng([self.seed, SPLITS.index(self.split), number])
         image, labels, instances = _draw(rng, self.size)
-        return Frame(image, labels, f"synthetic_{self.split}_{number:06d}", instances)
+        return Frame(image, labels, self._name(number), instances)
+
+    def _name(self, number: int) -> str:
+        return f"synthetic_{self.split}_{number:06d}"
 
 
 def _whole(name: str, value: int, low: int, high: int | None = None) -> int:
