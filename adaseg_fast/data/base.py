@@ -197,7 +197,7 @@ def _refuse_repetition(parts: Sequence[SegmentationDataset]) -> None:
         repeated = [text for text in texts if text in seen]
         if repeated:
             raise ValueError(
-                f"{len(repeated)} frames would count twice, since each is in two of the splits "
+                f"frames would count twice: {len(repeated)} of them are in two of the splits "
                 f"(such as {repeated[0]}); give each split once, and each frame to one split"
             )
         seen.update(texts)

@@ -7,7 +7,6 @@ import io
 import os
 import re
 import struct
-import zlib
 from pathlib import Path
 
 import cv2
@@ -24,40 +23,12 @@ from adaseg_fast.data.images import (
     read_labels,
     write_png,
 )
-
-
-def noise(*shape: int) -> np.ndarray:
-    return np.random.default_rng(len(shape)).integers(0, 256, shape, np.uint8)
-
-
-def encoded(array: np.ndarray, form: str, **options: object) -> bytes:
-    """The file that Pillow makes of ``array``; an encoder other than the one under test."""
-    buffer = io.BytesIO()
-    Image.fromarray(array).save(buffer, form, **options)
-    return buffer.getvalue()
-
-
-def put(folder: Path, name: str, data: bytes) -> Path:
-    path = folder / name
-    path.write_bytes(data)
-    return path
+from support.pictures import encoded, noise, png, put
 
 
 def png_of_header(width: int, height: int, depth: int = 8, color: int = 2) -> bytes:
     """A PNG with correct checksums, but no more than a header and a few bytes of pixels."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
-    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(bytes(20)))
-        + chunk(b"IEND", b"")
-    )
+    return png((width, height, depth, color, 0), bytes(20))
 
 
 # Reading.

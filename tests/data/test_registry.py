@@ -86,6 +86,29 @@ def test_synthetic_of_no_known_form(drawn, where: str) -> None:
     assert not drawn
 
 
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("99999999999999999999x1", "count must be 1 to 10000000, got 9+$"),
+        ("9" * 5000, "count must be 1 to 10000000, got 9+$"),
+        ("10000001", "count must be 1 to 10000000, got 10000001"),
+        ("1x1000000000", "height must be 64 to 4096, got 1000000000"),
+        (f"1x{'9' * 5000}", "height must be 64 to 4096, got 9+$"),
+        ("1x63", "height must be 64 to 4096, got 63"),
+    ],
+)
+def test_synthetic_out_of_bounds(where: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as error:
+        open_dataset(f"synthetic:{where}", "val")
+    assert len(str(error.value)) < 100
+
+
+def test_home_of_nobody_is_one_line() -> None:
+    for name in ("folder", "camvid", "cityscapes", "apolloscape", "synthia", "supervisely"):
+        with pytest.raises(DataError, match=r"^~nobody_of_this_name/x: cannot be opened .*\)$"):
+            open_dataset(f"{name}:~nobody_of_this_name/x", "val")
+
+
 @pytest.mark.parametrize("spec", ["cityscape:/data", "", ":/data", "/data/camvid", "CamVid:/data"])
 def test_unknown_name_lists_the_known_ones(spec: str) -> None:
     with pytest.raises(
