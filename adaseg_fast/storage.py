@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """JSON in and out of files, and files that are written completely or not at all.
 
-Writing goes to a temporary name in the same folder, which is then renamed.
+New content goes to a temporary file in the same folder, which is then renamed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,21 +21,35 @@ _LARGEST_JSON = 2**26  # bytes
 
 
 class StorageError(Exception):
-    """A file cannot be read, or does not hold what it should; the message names it."""
+    """A file cannot be read, or its content is not what it must be; the message names the file."""
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file of at most 64 MiB.
+    """Read a JSON file of at most 64 MiB.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The parsed content.
 
     Raises:
-        StorageError: it cannot be read, is larger, or is not JSON.
+        StorageError: the file cannot be read, is larger, or is not JSON.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_json(f"{folder}/a.json", {"size": (2, 3)})
+        ...     read_json(Path(folder, "a.json"))
+        {'size': [2, 3]}
     """
     try:
         if path.stat().st_size > _LARGEST_JSON:
             raise StorageError(f"{path}: is larger than {_LARGEST_JSON} bytes")
         data = path.read_bytes()
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be read ({error.strerror})") from error
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise StorageError(f"{path}: cannot be read ({reason})") from error
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -45,50 +59,93 @@ def read_json(path: Path) -> Any:
 def write_json(path: str | os.PathLike[str], obj: object) -> None:
     """Write JSON, completely or not at all.
 
-    NumPy arrays and numbers become lists and numbers; NaN becomes null, as JSON has no NaN.
+    NumPy arrays become lists, NumPy numbers become numbers. NaN becomes null, since JSON has no
+    NaN.
+
+    Args:
+        path: the file; an existing one is replaced.
+        obj: dictionaries, lists, texts, numbers, and NumPy arrays of numbers.
 
     Raises:
-        TypeError: ``obj`` holds something that JSON has no form for.
-        ValueError: ``obj`` holds an infinity.
-        OSError: the file cannot be written; names ``path``.
+        TypeError: ``obj`` contains something that JSON cannot express.
+        ValueError: ``obj`` contains an infinity.
+        OSError: the file cannot be written; the error names ``path``.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_json(f"{folder}/a.json", np.array([0.5, np.nan]))
+        ...     json.loads(Path(folder, "a.json").read_text())
+        [0.5, None]
     """
     text = json.dumps(_plain(obj), indent=2, ensure_ascii=False, allow_nan=False)
     write_atomically(path, (text + "\n").encode())
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write ``data`` to ``path``, completely or not at all (see `atomic_file`)."""
+    """Write ``data`` to ``path``, completely or not at all; see `atomic_file`.
+
+    Args:
+        path: the file; an existing one is replaced.
+        data: its new content.
+
+    Raises:
+        OSError: the file cannot be written; the error names ``path``.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_atomically(f"{folder}/a.bin", b"whole")
+        ...     Path(folder, "a.bin").read_bytes()
+        b'whole'
+    """
     with atomic_file(path) as file:
         file.write(data)
 
 
 @contextmanager
 def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A binary file to write to that becomes ``path`` when the block ends without an exception.
+    """Open a binary file that becomes ``path`` when the block ends without an exception.
 
-    With an exception (Ctrl-C included) ``path`` is as it was before, and no temporary file stays.
+    After an exception (Ctrl-C included) ``path`` is as it was before, and no temporary file is
+    left.
+
+    Args:
+        path: the file; an existing one is replaced.
+
+    Yields:
+        The file to write to.
 
     Raises:
-        OSError: cannot be written; of the fitting subclass, and naming ``path``.
+        OSError: the file cannot be written; the error has the fitting subclass and names ``path``.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with atomic_file(f"{folder}/a.bin") as file:
+        ...         written = file.write(b"in "), file.write(b"parts")
+        ...     Path(folder, "a.bin").read_bytes()
+        b'in parts'
     """
     target = Path(path)
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
-        # Not tempfile: it makes files that only their owner may read.
+        # Not tempfile: its files can be read by their owner only.
         with open(temporary, "xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
     except BaseException as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong before it is what the caller must know
+            temporary.unlink()
         if isinstance(error, OSError) and error.filename in (str(temporary), None):
             raise OSError(error.errno, error.strerror, str(target)) from error
         raise
 
 
 def _plain(obj: object) -> Any:
-    """``obj`` in what `json` knows: no NumPy, and None for NaN."""
+    """Convert ``obj`` to the types that `json` writes: no NumPy, and None in place of NaN."""
     if isinstance(obj, dict):
         return {key: _plain(value) for key, value in obj.items()}
     if isinstance(obj, list | tuple):

@@ -3,14 +3,26 @@
 
 from __future__ import annotations
 
-from adaseg_fast.data.base import DatasetInfo, Frame, SegmentationDataset
+from collections.abc import Sequence
+
+from adaseg_fast.data.base import DatasetInfo, Frame, SegmentationDataset, frame_ids
 
 
 class CachedFrames:
-    """A split whose images and labels stay in memory, 4 bytes a pixel.
+    """A split whose images and labels stay in memory, which takes 4 bytes per pixel.
 
-    Instances, where there are any, are dropped unless ``instances`` is set (4 bytes more). A worker
-    process keeps its own. Frames are copies, the caller's own to change.
+    Instances are dropped unless ``instances`` is set (4 bytes more per pixel). Each worker process
+    keeps frames of its own. Every frame handed out is a copy, which the caller may change.
+
+    Args:
+        frames: the split.
+        instances: keep instances too.
+
+    Example:
+        >>> from adaseg_fast.data import open_dataset
+        >>> kept = CachedFrames(open_dataset("synthetic:2x64", "val"))
+        >>> kept[1].name, kept[1].instances
+        ('synthetic_val_000001', None)
     """
 
     def __init__(self, frames: SegmentationDataset, *, instances: bool = False) -> None:
@@ -21,9 +33,13 @@ class CachedFrames:
     def __len__(self) -> int:
         return len(self._frames)
 
+    def frame_ids(self) -> Sequence[str]:
+        """Return a text per frame that tells it from all others, see `Identified`."""
+        return frame_ids(self._frames)
+
     def __getitem__(self, index: int) -> Frame:
         if not -len(self) <= index < len(self):
-            raise IndexError(f"there is no frame {index}, only {len(self)}")
+            raise IndexError(f"there is no frame {index}, only {len(self)} frames")
         index %= len(self)
         if index not in self._kept:
             frame = self._frames[index]

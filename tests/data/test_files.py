@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adaseg_fast.data.base import DataError
-from adaseg_fast.data.files import LabelTable, inside, read_json, split_by_seed
+from adaseg_fast.data.files import (
+    IMAGE_SUFFIXES,
+    LabelTable,
+    entries,
+    existing_folder,
+    inside,
+    labelled_pictures,
+    pictures,
+    read_json,
+    split_by_seed,
+)
 
 NAMES = [f"{number:04}" for number in range(50)]
 ROOT, LIST = Path("root"), Path("root/x.lst")
@@ -39,7 +49,7 @@ def test_paths_inside(path: str) -> None:
     ["", "/a", "..", "../a", "a/../b", "a/..", "..\\a", "C:a", "C:/a", "\\a", "//h/a", "a\0"],
 )
 def test_paths_outside(path: str) -> None:
-    with pytest.raises(DataError, match=r"x\.lst: the path .* does not lie within root"):
+    with pytest.raises(DataError, match=r"x\.lst: the path .* must lie within root"):
         inside(ROOT, path, LIST)
 
 
@@ -62,3 +72,37 @@ def test_json(tmp_path: Path, content: bytes | None, message: str) -> None:
         path.write_bytes(content)
     with pytest.raises(DataError, match=rf"a\.json: .*{message}"):
         read_json(path)
+
+
+def test_pictures_of_every_format_are_listed(tmp_path: Path) -> None:
+    """Those that are not read too, since an error that names them beats silence."""
+    names = [f"x{suffix}" for suffix in IMAGE_SUFFIXES] + ["a.GIF", "b.heic", "c.TIF"]
+    for name in (*names, "notes.txt", "model.safetensors", ".hidden.png"):
+        (tmp_path / name).touch()
+    assert [path.name for path in pictures(tmp_path)] == sorted(names)
+
+
+@pytest.mark.parametrize("name", ["b.tif", "b.bmp", "b.WEBP", "b.gif"])
+def test_data_sets_do_not_lose_frames_of_other_formats(tmp_path: Path, name: str) -> None:
+    for each in ("a.jpg", "c.png", "notes.txt"):
+        (tmp_path / each).touch()
+    assert [path.name for path in labelled_pictures(tmp_path)] == ["a.jpg", "c.png"]
+    (tmp_path / name).touch()
+    with pytest.raises(DataError, match=rf"{name}: images with labels must be JPEG or PNG"):
+        labelled_pictures(tmp_path)
+
+
+@pytest.mark.parametrize("read", [existing_folder, entries, pictures])
+def test_folders_that_cannot_be_opened_are_named(tmp_path: Path, read) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "plain").touch()
+    for name in ("loop", "n" * 300, "plain", "gone", "plain/below"):
+        with pytest.raises(DataError, match=name):
+            read(tmp_path / name)
+    with pytest.raises(DataError, match=r"null|no such folder"):
+        read(Path("zero\0byte"))
+
+
+def test_home_of_nobody() -> None:
+    with pytest.raises(DataError, match=r"^~nobody_of_this_name/x: cannot be opened \(.*home"):
+        existing_folder("~nobody_of_this_name/x")

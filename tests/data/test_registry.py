@@ -81,14 +81,39 @@ def test_synthetic_scenes_are_drawn() -> None:
 
 @pytest.mark.parametrize("where", ["0", "-3", "many", "3x", "x64", "3x0", "3x64x64", "1.5", "²"])
 def test_synthetic_of_no_known_form(drawn, where: str) -> None:
-    with pytest.raises(ValueError, match=f"'synthetic:{where}': wanted .*synthetic:COUNTxSIZE"):
+    with pytest.raises(ValueError, match=f"'synthetic:{where}': must be .*synthetic:COUNTxSIZE"):
         open_dataset(f"synthetic:{where}", "val")
     assert not drawn
 
 
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("99999999999999999999x1", "count must be 1 to 10000000, got 9+$"),
+        ("9" * 5000, "count must be 1 to 10000000, got 9+$"),
+        ("10000001", "count must be 1 to 10000000, got 10000001"),
+        ("1x1000000000", "height must be 64 to 4096, got 1000000000"),
+        (f"1x{'9' * 5000}", "height must be 64 to 4096, got 9+$"),
+        ("1x63", "height must be 64 to 4096, got 63"),
+    ],
+)
+def test_synthetic_out_of_bounds(where: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as error:
+        open_dataset(f"synthetic:{where}", "val")
+    assert len(str(error.value)) < 100
+
+
+def test_home_of_nobody_is_one_line() -> None:
+    for name in ("folder", "camvid", "cityscapes", "apolloscape", "synthia", "supervisely"):
+        with pytest.raises(DataError, match=r"^~nobody_of_this_name/x: cannot be opened .*\)$"):
+            open_dataset(f"{name}:~nobody_of_this_name/x", "val")
+
+
 @pytest.mark.parametrize("spec", ["cityscape:/data", "", ":/data", "/data/camvid", "CamVid:/data"])
 def test_unknown_name_lists_the_known_ones(spec: str) -> None:
-    with pytest.raises(ValueError, match=f"{spec!r}: no such name.* synthetic, camvid, .*folder"):
+    with pytest.raises(
+        ValueError, match=f"{spec!r}: there is no such name.* synthetic, camvid, .*folder"
+    ):
         open_dataset(spec, "val")
 
 
@@ -97,7 +122,7 @@ def test_unknown_name_lists_the_known_ones(spec: str) -> None:
 )
 @pytest.mark.parametrize("colon", ["", ":"])
 def test_folder_without_path(name: str, colon: str) -> None:
-    with pytest.raises(ValueError, match=f"so say {name}:PATH"):
+    with pytest.raises(ValueError, match=f"must be given, as {name}:PATH"):
         open_dataset(name + colon, "val")
 
 
@@ -136,5 +161,5 @@ def test_splits_are_joined_only_with_the_same_classes() -> None:
     scenes = open_dataset("synthetic:2x64", "val")
     assert len(Joined([scenes, open_dataset("synthetic:3x64", "train")])) == 5
     for parts in ([], [scenes, open_dataset("synthetic:2x64", "val", targets=("car",))]):
-        with pytest.raises(ValueError, match="splits of one data set are wanted"):
+        with pytest.raises(ValueError, match="parts must be splits of one data set"):
             Joined(parts)

@@ -95,7 +95,7 @@ def test_scale_out_of_bounds(scale: tuple[float, float]) -> None:
 
 
 def test_scale_needs_a_generator() -> None:
-    with pytest.raises(ValueError, match="rng is needed"):
+    with pytest.raises(ValueError, match="rng must be a generator"):
         square_crop(located(3, 3), scale=(0.5, 1.0))
 
 
@@ -192,5 +192,5 @@ def test_noise_stays_below_its_share() -> None:
 @pytest.mark.parametrize("field", ["flip", "contrast", "brightness", "color", "noise"])
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
 def test_amount_out_of_bounds(field: str, value: float) -> None:
-    with pytest.raises(ValueError, match=f"{field} must lie within 0 and 1, got {value}"):
+    with pytest.raises(ValueError, match=f"{field} must lie between 0 and 1, got {value}"):
         Augmentation(**{field: value})

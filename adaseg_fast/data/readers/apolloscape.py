@@ -18,10 +18,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from adaseg_fast.data.base import DataError, DatasetInfo, Frame
+from adaseg_fast.data.base import DataError, DatasetInfo
 from adaseg_fast.data.files import (
     LabelTable,
-    Pair,
     check_same_size,
     entries,
     existing_folder,
@@ -29,9 +28,10 @@ from adaseg_fast.data.files import (
     require_files,
     subfolders,
 )
-from adaseg_fast.data.images import read_deep_png, read_image, read_labels
+from adaseg_fast.data.images import read_deep_png, read_labels
+from adaseg_fast.data.paired import Pair, PairedFrames, Truth
 
-# Class ids, name, colour; the place in the list is the class number (the "train id").
+# Class ids, name, colour; the position in the list is the class number (the "train id").
 _CLASSES = (
     ((17,), "sky", (70, 130, 180)),
     ((33, 161), "car", (0, 0, 142)),
@@ -58,8 +58,8 @@ _CLASSES = (
 )
 # Others, the recording car, bridge, tunnel, overpass, unlabelled.
 _NOT_EVALUATED = (0, 1, 98, 99, 100, 255)
-_COUNTABLE = range(33, 41)  # class ids of which there are instances
-# Sec. 4.2 of the paper: the classes that are annotated well.
+_COUNTABLE = range(33, 41)  # class ids that have instances
+# The classes that are annotated well (sec. 4.2 of the paper).
 _TARGETS = ("car", "motorbicycle", "bicycle", "person", "rider", "truck", "bus", "tricycle")
 
 _LABEL_FILE, _INSTANCE_FILE = "_bin.png", "_instanceIds.png"
@@ -78,14 +78,14 @@ INFO = DatasetInfo(
 )
 
 
-class ApolloScape:
-    """A split of ApolloScape, all roads that there are lists of.
+class ApolloScape(PairedFrames):
+    """A split of ApolloScape: all roads that have a list of it.
 
     Args:
-        root: the folder that the lists' paths start from.
+        root: the folder that the paths in the lists start from.
         split: ``train`` or ``val``: all lists called ``*_SPLIT.lst``. (The labels published for
             ``test`` are empty.)
-        instances: also read which object a pixel belongs to, where there is a file of it.
+        instances: also read which object each pixel belongs to, if there is a file of it.
 
     Raises:
         DataError: a list, image or label is missing, or a list is not as described.
@@ -94,36 +94,24 @@ class ApolloScape:
     def __init__(
         self, root: str | os.PathLike[str], split: str, *, instances: bool = False
     ) -> None:
-        self.info = INFO
-        self._instances = instances
-        self._pairs = _find_pairs(existing_folder(root), split)
+        super().__init__(INFO, _find_pairs(existing_folder(root), split), instances=instances)
 
-    def __len__(self) -> int:
-        return len(self._pairs)
+    def _read_truth(self, pair: Pair, size: tuple[int, int]) -> Truth:
+        stored = read_labels(pair.labels)
+        instances = _read_instances(pair, stored) if self._instances else None
+        return _TABLE(stored, pair.labels), instances
 
-    def __getitem__(self, index: int) -> Frame:
-        """Frame ``index``, the caller's own to change.
 
-        Raises:
-            DataError: a file cannot be read, the sizes differ, or a label is unknown.
-            IndexError: there are fewer frames.
-        """
-        pair = self._pairs[index]
-        image, stored = read_image(pair.image), read_labels(pair.labels)
-        check_same_size(image, stored, pair.image, pair.labels)
-        labels = _TABLE(stored, pair.labels)
-        return Frame(image, labels, pair.name, self._read_instances(pair, stored))
-
-    def _read_instances(self, pair: Pair, stored: NDArray[np.uint8]) -> NDArray[np.int32] | None:
-        path = pair.labels.with_name(pair.labels.name.removesuffix(_LABEL_FILE) + _INSTANCE_FILE)
-        if not self._instances or not path.is_file():
-            return None
-        values = read_deep_png(path, 1)
-        check_same_size(stored, values, pair.labels, path)
-        # The class id times 1000 plus a number from 0; only where the labels say the same.
-        label = values // 1000
-        countable = (label == stored) & np.isin(label, _COUNTABLE)
-        return np.where(countable, values, 0).astype(np.int32)
+def _read_instances(pair: Pair, stored: NDArray[np.uint8]) -> NDArray[np.int32] | None:
+    path = pair.labels.with_name(pair.labels.name.removesuffix(_LABEL_FILE) + _INSTANCE_FILE)
+    if not path.is_file():
+        return None
+    values = read_deep_png(path, 1)
+    check_same_size(stored, values, pair.labels, path)
+    # A value is a class id times 1000 plus a number from 0; it counts where the labels agree.
+    label = values // 1000
+    countable = (label == stored) & np.isin(label, _COUNTABLE)
+    return np.where(countable, values, 0).astype(np.int32)
 
 
 def _find_pairs(root: Path, split: str) -> list[Pair]:
@@ -167,7 +155,7 @@ def _read_list(root: Path, path: Path) -> list[Pair]:
 
 
 def _require(pairs: list[Pair]) -> None:
-    """Compare with what lies in the folders, which is much quicker than to ask file by file."""
+    """Check that all files exist. Listing the folders is much faster than asking for each file."""
     folders: dict[Path, list[str]] = {}
     for pair in pairs:
         for path in (pair.image, pair.labels):

@@ -12,15 +12,16 @@ TARGETS = ("Pole", "SignSymbol", "Car", "Pedestrian", "Bicyclist")
 
 
 class CamVid(FolderDataset):
-    """A split of CamVid; the small and thin things are its targets.
+    """A split of CamVid. Its targets are the small and thin things.
 
     Args:
         root: the folder that holds ``images``, ``labels`` and ``classes.json``.
-        split: ``train`` or ``val``, or whatever folder is there.
+        split: ``train``, ``val`` or another folder in ``images``.
         targets: names of the classes whose boundaries matter by default.
 
     Raises:
-        DataError: as in `FolderDataset`; also when a class named in ``targets`` does not exist.
+        DataError: as in `FolderDataset`, or a class in ``targets`` does not exist.
+        ValueError: ``targets`` is empty.
     """
 
     def __init__(

@@ -16,19 +16,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from adaseg_fast.data.base import DataError, DatasetInfo, Frame
+from adaseg_fast.data.base import DataError, DatasetInfo
 from adaseg_fast.data.files import (
     LabelTable,
-    Pair,
     check_same_size,
     entries,
     existing_folder,
     require_files,
     subfolders,
 )
-from adaseg_fast.data.images import read_deep_png, read_image, read_labels
+from adaseg_fast.data.images import read_deep_png, read_labels
+from adaseg_fast.data.paired import Pair, PairedFrames, Truth
 
-# Label id, name, colour; the place in the list is the class number.
+# Label id, name, colour; the position in the list is the class number.
 _CLASSES = (
     (7, "road", (128, 64, 128)),
     (8, "sidewalk", (244, 35, 232)),
@@ -50,7 +50,7 @@ _CLASSES = (
     (32, "motorcycle", (0, 0, 230)),
     (33, "bicycle", (119, 11, 32)),
 )
-_LABELS = 34  # ids 0..33; the licence plate (-1) is not drawn into the files
+_LABELS = 34  # ids 0..33; the licence plate (-1) is not in the files
 
 _IMAGE, _GROUND_TRUTH = "_leftImg8bit.png", "_gtFine_"
 _ID_FILE, _TRAIN_ID_FILE, _INSTANCE_FILE = "labelIds.png", "labelTrainIds.png", "instanceIds.png"
@@ -69,13 +69,13 @@ INFO = DatasetInfo(
 )
 
 
-class Cityscapes:
+class Cityscapes(PairedFrames):
     """A split of Cityscapes with fine annotations.
 
     Args:
         root: the folder that holds ``leftImg8bit`` and ``gtFine``.
         split: ``train`` or ``val``. (The labels published for ``test`` are empty.)
-        instances: also read which object a pixel belongs to; groups have no number.
+        instances: also read which object each pixel belongs to; groups have no number.
 
     Raises:
         DataError: a folder or label is missing.
@@ -84,34 +84,21 @@ class Cityscapes:
     def __init__(
         self, root: str | os.PathLike[str], split: str, *, instances: bool = False
     ) -> None:
-        self.info = INFO
-        self._instances = instances
-        self._pairs = _find_pairs(existing_folder(root), split)
+        super().__init__(INFO, _find_pairs(existing_folder(root), split), instances=instances)
 
-    def __len__(self) -> int:
-        return len(self._pairs)
-
-    def __getitem__(self, index: int) -> Frame:
-        """Frame ``index``, the caller's own to change.
-
-        Raises:
-            DataError: a file cannot be read, the sizes differ, or a label is unknown.
-            IndexError: there are fewer frames.
-        """
-        pair = self._pairs[index]
-        image, stored = read_image(pair.image), read_labels(pair.labels)
-        check_same_size(image, stored, pair.image, pair.labels)
+    def _read_truth(self, pair: Pair, size: tuple[int, int]) -> Truth:
+        stored = read_labels(pair.labels)
         table = _FROM_TRAIN_IDS if pair.labels.name.endswith(_TRAIN_ID_FILE) else _FROM_IDS
-        labels = table(stored, pair.labels)
-        return Frame(image, labels, pair.name, self._read_instances(pair))
+        instances = _read_instances(pair, stored) if self._instances else None
+        return table(stored, pair.labels), instances
 
-    def _read_instances(self, pair: Pair) -> NDArray[np.int32] | None:
-        if not self._instances:
-            return None
-        path = pair.labels.with_name(f"{pair.name}{_GROUND_TRUTH}{_INSTANCE_FILE}")
-        values = read_deep_png(path, 1).astype(np.int32)
-        # The id of the class times 1000 plus a number; below 1000 are ids without one.
-        return np.where(values >= 1000, values, 0)
+
+def _read_instances(pair: Pair, stored: NDArray[np.uint8]) -> NDArray[np.int32]:
+    path = pair.labels.with_name(f"{pair.name}{_GROUND_TRUTH}{_INSTANCE_FILE}")
+    values = read_deep_png(path, 1)
+    check_same_size(stored, values, pair.labels, path)
+    # A value is a class id times 1000 plus a number; below 1000 are ids without a number.
+    return np.where(values >= 1000, values, 0).astype(np.int32)
 
 
 def _find_pairs(root: Path, split: str) -> list[Pair]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A data set in a folder: images, label PNGs and a table of classes.
+"""Any data set in a folder: images, PNGs of labels and a table of classes.
 
     ROOT/classes.json
     ROOT/images/SPLIT/NAME.jpg      (or .jpeg, .png)
@@ -16,35 +16,35 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from adaseg_fast.data.base import DataError, DatasetInfo, Frame
+from adaseg_fast.data.base import DataError, DatasetInfo
 from adaseg_fast.data.files import (
-    Pair,
     check_classes,
-    check_same_size,
     entries,
     existing_folder,
-    pictures,
+    labelled_pictures,
     read_json,
     require_files,
     subfolders,
 )
-from adaseg_fast.data.images import read_image, read_labels
+from adaseg_fast.data.images import read_labels
+from adaseg_fast.data.paired import Pair, PairedFrames, Truth
 
 
-class FolderDataset:
+class FolderDataset(PairedFrames):
     """One split of a data set in the layout above, sorted by name.
 
-    What can be checked without opening a picture is checked at construction, the rest frame by
-    frame.
+    The constructor checks what it can without opening a picture; each frame is checked when it is
+    read.
 
     Args:
         root: the folder that holds ``images``, ``labels`` and ``classes.json``.
         split: a folder in ``images``.
         targets: names of the classes whose boundaries matter by default; all classes if None.
-        name: of the data set, for messages and tables; the folder's name if None.
+        name: name of the data set in messages and tables; the name of the folder if None.
 
     Raises:
         DataError: a folder, label or class is missing, or ``classes.json`` is not as described.
+        ValueError: ``targets`` is empty.
     """
 
     def __init__(
@@ -56,39 +56,28 @@ class FolderDataset:
         name: str | None = None,
     ) -> None:
         folder = existing_folder(root)
-        self.info = _read_info(folder, name or folder.resolve().name, targets)
-        self._pairs = _find_pairs(folder, split)
+        info = _read_info(folder, name or folder.resolve().name, targets)
+        super().__init__(info, _find_pairs(folder, split))
 
-    def __len__(self) -> int:
-        return len(self._pairs)
-
-    def __getitem__(self, index: int) -> Frame:
-        """Frame ``index``, the caller's own to change.
-
-        Raises:
-            DataError: a file cannot be read, the sizes differ, or a label is no class.
-            IndexError: there are fewer frames.
-        """
-        pair = self._pairs[index]
-        image, labels = read_image(pair.image), read_labels(pair.labels)
-        check_same_size(image, labels, pair.image, pair.labels)
+    def _read_truth(self, pair: Pair, size: tuple[int, int]) -> Truth:
+        labels = read_labels(pair.labels)
         check_classes(labels, self.info, pair.labels)
-        return Frame(image, labels, pair.name)
+        return labels, None
 
 
 def _find_pairs(root: Path, split: str) -> list[Pair]:
-    """Image and label paths of a split, sorted by name."""
+    """Return the pairs of files of a split, sorted by name."""
     splits = [path.name for path in subfolders(root / "images")]
     if split not in splits:
         there = f"there are {', '.join(splits)}" if splits else "it holds no folders at all"
         raise DataError(f"{root / 'images'}: no split {split!r}; {there}")
 
     images: dict[str, Path] = {}
-    for path in pictures(root / "images" / split):
+    for path in labelled_pictures(root / "images" / split):
         if path.stem in images:
             raise DataError(
-                f"{path}: {images[path.stem].name} has the same name but for its suffix, "
-                f"so both would belong to the labels {path.stem}.png"
+                f"{path}: {images[path.stem].name} differs in its suffix only, "
+                f"so both would have the labels {path.stem}.png"
             )
         images[path.stem] = path
     if not images:
@@ -115,7 +104,7 @@ def _read_info(root: Path, name: str, targets: Sequence[str] | None) -> DatasetI
 
 
 def _parse_info(table: Any, name: str) -> DatasetInfo:
-    """The classes in a parsed `classes.json`, all of them targets; ValueError if malformed."""
+    """Return the classes in a parsed `classes.json`, all as targets; ValueError if malformed."""
     if not isinstance(table, dict) or not isinstance(table.get("classes"), list):
         raise ValueError('must be an object with a list "classes"')
     classes = table["classes"]
@@ -126,8 +115,6 @@ def _parse_info(table: Any, name: str) -> DatasetInfo:
         raise ValueError(f"the ids of n classes must be 0 to n - 1, each once; got {ids}")
     classes = sorted(classes, key=lambda entry: int(entry["id"]))
     names = tuple(entry["name"] for entry in classes)
-    if len({each.lower() for each in names}) != len(names):
-        raise ValueError(f"two classes have the same name: {', '.join(names)}")
     ignore_index = table.get("ignore_index", 255)
     if not _is_byte(ignore_index) or ignore_index < len(names):
         raise ValueError(

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Supervisely Person (2018): people in photographs, as its publisher lays them out.
 
-    ROOT/ds1/img/NAME.png        any number of folders beside each other, .png or .jpg
+    ROOT/ds1/img/NAME.png        any number of such folders, .png or .jpg
     ROOT/ds1/ann/NAME.json       or NAME.png.json
 
-Two classes. An annotation lists objects: bitmaps ("person_bmp") and polygons ("person_poly"), drawn
-in their order; "neutral" regions are ignored. It comes without splits: 571 of the 5711 images are
-held out as ``val``, chosen by seed, as in the paper (of fewer images the same share).
+It has two classes. An annotation lists objects, bitmaps ("person_bmp") and polygons
+("person_poly"), which are drawn in their order; "neutral" regions are ignored. The publisher gives
+no splits: 571 of the 5711 images are held out as ``val``, chosen by seed, as in the paper (the same
+share of fewer images).
 """
 
 from __future__ import annotations
@@ -19,18 +20,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adaseg_fast.data.base import DataError, DatasetInfo, Frame
+from adaseg_fast.data.base import DataError, DatasetInfo
 from adaseg_fast.data.files import (
-    Pair,
     entries,
     existing_folder,
-    pictures,
+    labelled_pictures,
     read_json,
     require_files,
     split_by_seed,
     subfolders,
 )
-from adaseg_fast.data.images import read_image
+from adaseg_fast.data.paired import Pair, PairedFrames, Truth
 from adaseg_fast.data.readers.supervisely_shapes import ShapeError, draw_object
 
 _ALL, _HELD_OUT = 5711, 571
@@ -42,14 +42,14 @@ INFO = DatasetInfo(
 )
 
 
-class SuperviselyPerson:
+class SuperviselyPerson(PairedFrames):
     """The training or held-out part of Supervisely Person.
 
     Args:
         root: the folder of the folders that hold ``img`` and ``ann``.
         split: ``train`` or ``val``.
         seed: chooses what is held out.
-        instances: also number the persons, in the order in which they are listed.
+        instances: also number the persons, in the order of the annotation.
 
     Raises:
         DataError: a folder or annotation is missing, or there is no such split.
@@ -63,28 +63,15 @@ class SuperviselyPerson:
         seed: int = 0,
         instances: bool = False,
     ) -> None:
-        self.info = INFO
-        self._instances = instances
         folder = existing_folder(root)
         pairs = {pair.name: pair for pair in _find_pairs(folder)}
         held_out = max(1, round(len(pairs) * _HELD_OUT / _ALL))
         names = split_by_seed(list(pairs), split, held_out, seed, folder)
-        self._pairs = [pairs[name] for name in names]
+        super().__init__(INFO, [pairs[name] for name in names], instances=instances)
 
-    def __len__(self) -> int:
-        return len(self._pairs)
-
-    def __getitem__(self, index: int) -> Frame:
-        """Frame ``index``, the caller's own to change.
-
-        Raises:
-            DataError: a file cannot be read, is not as described, or does not fit the image.
-            IndexError: there are fewer frames.
-        """
-        pair = self._pairs[index]
-        image = read_image(pair.image)
-        labels, instances = _draw(read_json(pair.labels), image.shape[:2], pair)
-        return Frame(image, labels, pair.name, instances if self._instances else None)
+    def _read_truth(self, pair: Pair, size: tuple[int, int]) -> Truth:
+        labels, instances = _draw(read_json(pair.labels), size, pair)
+        return labels, instances if self._instances else None
 
 
 def _find_pairs(root: Path) -> list[Pair]:
@@ -98,14 +85,14 @@ def _find_pairs(root: Path) -> list[Pair]:
 
 
 def _pairs_of(folder: Path) -> list[Pair]:
-    images = pictures(folder / "img")
+    images = labelled_pictures(folder / "img")
     there = {path.name for path in entries(folder / "ann")}
     chosen = {}
     for path in images:
         short, long = f"{path.stem}.json", f"{path.name}.json"
         chosen[path] = long if long in there else short
     require_files(folder / "ann", list(chosen.values()), there)
-    # Names repeat from folder to folder, and with both suffixes.
+    # The same name may occur in several folders, and with both suffixes.
     return [
         Pair(path, folder / "ann" / name, f"{folder.name}_{name.removesuffix('.json')}")
         for path, name in chosen.items()
@@ -115,7 +102,7 @@ def _pairs_of(folder: Path) -> list[Pair]:
 def _draw(
     annotation: Any, size: tuple[int, int], pair: Pair
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Labels and person numbers of a parsed annotation."""
+    """Draw labels and person numbers of a parsed annotation."""
     height, width = size
     if not isinstance(annotation, dict) or not isinstance(annotation.get("objects"), list):
         raise DataError(f'{pair.labels}: must be an object with a list "objects"')

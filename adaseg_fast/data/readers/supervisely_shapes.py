@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shapes in an annotation of Supervisely: bitmaps and polygons, from untrusted JSON to masks.
+"""The shapes in an annotation of Supervisely: untrusted JSON becomes masks.
 
-A bitmap is the base64 of the zlib of a PNG, with the (column, row) of its upper left pixel. What
-it may unpack to is bounded by the image before it is unpacked. A polygon is a list of (column,
-row) points with holes; the pixels on its edge belong to it, those on a hole's edge do not. What
-sticks out of the image is cut off.
+A bitmap is a PNG, compressed with zlib and encoded in base64, with the (column, row) of its upper
+left pixel. The size of the image limits how far it is decompressed. A polygon is a list of (column,
+row) points with holes; pixels on its edge belong to it, pixels on the edge of a hole do not. Parts
+outside of the image are cut off.
 """
 
 from __future__ import annotations
@@ -29,17 +29,19 @@ _PNG_OVERHEAD = 2**16  # bytes: signature, headers, palette, text
 
 
 class ShapeError(ValueError):
-    """What is wrong with an object; the caller says where it was found."""
+    """Says what is wrong with an object; the caller adds where it was found."""
 
 
 def draw_object(entry: Mapping[str, Any], size: Size) -> tuple[Place, NDArray[np.bool_]]:
-    """The pixels of an object with a "bitmap", or else with "points".
+    """Return the pixels of an object that has a "bitmap" or "points".
 
     Args:
         entry: the parsed object.
         size: (H, W) of the image.
+
     Returns:
         Rows and columns of the image, and the (rows, columns) mask to apply there.
+
     Raises:
         ShapeError: the object is not as described, or lies outside of the image.
     """
@@ -70,12 +72,12 @@ def _bitmap(bitmap: Mapping[str, Any], size: Size) -> tuple[Place, NDArray[np.bo
 
 
 def _overlap(start: int, length: int, side: int) -> range:
-    """Where ``length`` pixels from ``start`` on meet an image's side."""
+    """Return the part of ``length`` pixels from ``start`` that lies within the image's side."""
     return range(max(start, 0), min(start + length, side))
 
 
 def _unpack(text: str, size: Size) -> NDArray[np.bool_]:
-    most = 5 * size[0] * size[1] + _PNG_OVERHEAD  # four channels and a filter byte a row
+    most = 5 * size[0] * size[1] + _PNG_OVERHEAD  # four channels, and one filter byte per row
     unpacker = zlib.decompressobj()
     try:
         packed = base64.b64decode(text, validate=True)
@@ -104,7 +106,7 @@ def _polygon(points: Mapping[str, Any], size: Size) -> tuple[Place, NDArray[np.b
 
 
 def _ring(points: Any, size: Size) -> NDArray[np.int32]:
-    """(N, 2) whole columns and rows, at most an image's size outside of it."""
+    """Return (N, 2) whole columns and rows; at most one image size outside of the image."""
     if not isinstance(points, list) or len(points) < 3:
         raise ShapeError("has a polygon that is not a list of three points or more")
     for point in points:

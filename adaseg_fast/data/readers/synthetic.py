@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Synthetic street scenes: drawn on the spot, at any size, with exact labels and instances.
+"""Synthetic street scenes, drawn on request at any size, with exact labels and instances.
 
-They let one train, test and demonstrate without a download. A scene is planned in metres (camera,
-street, buildings, people, cars) and painted from the farthest thing to the nearest, so sizes and
-occlusions are consistent; the many small, thin and clustered things are what content-adaptive
-downsampling is for. The same number gives the same scene at every size, and the same bits with the
-same versions of NumPy and OpenCV; another version may rasterise the odd edge pixel differently.
+With them one can train, test and demonstrate without a download. A scene is planned in metres
+(camera, street, buildings, people, cars) and painted from the farthest thing to the nearest, so
+sizes and occlusions are consistent. It contains many small, thin and clustered things, for which
+content-adaptive downsampling is made. The same number gives the same scene at every size, and the
+same bits with the same versions of NumPy and OpenCV; other versions may draw a few edge pixels
+differently.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from adaseg_fast.data.scenes.street import Camera, Light, Stage, Street
 
 SPLITS = ("train", "val", "demo")
 SMALLEST, LARGEST = 64, 4096
+MOST_FRAMES = 10**7
 
 _COLORS: dict[Kind, tuple[int, int, int]] = {
     Kind.SKY: (70, 130, 180),
@@ -45,16 +47,22 @@ _TARGETS = (Kind.POLE, Kind.SIGN, Kind.CAR, Kind.PEDESTRIAN, Kind.BICYCLIST)
 
 
 class SyntheticScenes(SegmentationDataset):
-    """Street scenes by number; each depends on ``seed``, ``split``, its number and ``size`` alone.
+    """Street scenes by number. Each depends only on ``seed``, ``split``, its number and ``size``.
 
     Args:
-        count: number of frames; it does not change the frames.
-        seed: of the whole data set, 0 or more.
-        size: (H, W) in pixels, each 64 .. 4096.
+        count: number of frames, at most 10 million; the frames do not depend on it.
+        seed: seed of the whole data set, 0 or more.
+        size: (H, W) in pixels, each from 64 to 4096.
         split: "train", "val" or "demo"; no scene is in two of them.
+
     Raises:
         ValueError: an argument is out of range.
         TypeError: ``count``, ``seed`` or a side of ``size`` is not a whole number.
+
+    Example:
+        >>> scenes = SyntheticScenes(10, size=(64, 96))
+        >>> scenes[3].name, scenes[3].labels.shape
+        ('synthetic_train_000003', (64, 96))
     """
 
     info = DatasetInfo(
@@ -72,7 +80,7 @@ class SyntheticScenes(SegmentationDataset):
         size: tuple[int, int] = (1024, 1024),
         split: str = "train",
     ) -> None:
-        self.count = _whole("count", count, 1)
+        self.count = _whole("count", count, 1, MOST_FRAMES)
         self.seed = _whole("seed", seed, 0)
         if not isinstance(size, Sequence) or len(size) != 2:
             raise ValueError(f"size must be (height, width), got {size!r}")
@@ -87,6 +95,10 @@ class SyntheticScenes(SegmentationDataset):
     def __len__(self) -> int:
         return self.count
 
+    def frame_ids(self) -> list[str]:
+        """Return a text per frame that tells it from all others, see `Identified`."""
+        return [f"{self._name(number)} (seed {self.seed})" for number in range(self.count)]
+
     def __getitem__(self, index: int) -> Frame:
         """Draw frame ``index``; negative numbers count from the end.
 
@@ -95,15 +107,18 @@ class SyntheticScenes(SegmentationDataset):
         """
         number = operator.index(index)
         if not -self.count <= number < self.count:
-            raise IndexError(f"no frame {number}: the data set has {self.count}")
+            raise IndexError(f"there is no frame {number}: the data set has {self.count}")
         number %= self.count
         rng = np.random.default_rng([self.seed, SPLITS.index(self.split), number])
         image, labels, instances = _draw(rng, self.size)
-        return Frame(image, labels, f"synthetic_{self.split}_{number:06d}", instances)
+        return Frame(image, labels, self._name(number), instances)
+
+    def _name(self, number: int) -> str:
+        return f"synthetic_{self.split}_{number:06d}"
 
 
 def _whole(name: str, value: int, low: int, high: int | None = None) -> int:
-    """``value`` as an int, checked to lie in ``low .. high``."""
+    """Return ``value`` as an int; it must lie in ``low .. high``."""
     try:
         number = operator.index(value)
     except TypeError:
@@ -117,7 +132,7 @@ def _whole(name: str, value: int, low: int, high: int | None = None) -> int:
 def _draw(
     rng: np.random.Generator, size: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int32]]:
-    """Image, labels and instances of the scene that ``rng`` leads to."""
+    """Draw image, labels and instances of the scene that ``rng`` chooses."""
     camera, street = Camera.random(rng, size), Street.random(rng)
     stage = Stage(Canvas(size), camera, street, Light.random(rng))
     things = populate(stage, rng)
@@ -135,7 +150,7 @@ def _draw(
 
 
 def _photograph(rng: np.random.Generator, canvas: Canvas) -> NDArray[np.uint8]:
-    """What the camera makes of it: light that falls off to the corners, blur, noise."""
+    """Apply the camera: darker corners, blur and noise."""
     height, width = canvas.segments.shape
     falloff = np.array([[1, 0.5, 1], [0.5, 0, 0.5], [1, 0.5, 1]]) * rng.uniform(0, 45, (3, 3))
     light = cv2.resize((255 - falloff).astype(np.uint8), (width, height))
@@ -144,7 +159,7 @@ def _photograph(rng: np.random.Generator, canvas: Canvas) -> NDArray[np.uint8]:
 
     strength = float(rng.uniform(1.0, 6.0)) / 32
     grain = textures.grain()
-    step = 1024  # the tile is larger by the room for a random offset
+    step = 1024  # the tile is larger than this, which leaves room for a random offset
     for top in range(0, height, step):
         for left in range(0, width, step):
             block = image[top : top + step, left : left + step]

@@ -4,28 +4,29 @@
     ROOT/RGB/NUMBER.png
     ROOT/GT/LABELS/NUMBER.png    16 bits, three channels: class in red, object in green
 
-Class 0 (void) is ignored; the other 22 are its own, of which terrain, truck, train and parking
-slot never occur. It comes without splits: a tenth is held out as ``val``, chosen by seed.
+Class 0 (void) is ignored; of the other 22 classes, terrain, truck, train and parking slot never
+occur. The publisher gives no splits: a tenth is held out as ``val``, chosen by seed.
 """
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 
-from adaseg_fast.data.base import DataError, DatasetInfo, Frame
+from adaseg_fast.data.base import DataError, DatasetInfo
 from adaseg_fast.data.files import (
     LabelTable,
-    check_same_size,
     entries,
     existing_folder,
     require_files,
     split_by_seed,
 )
-from adaseg_fast.data.images import read_deep_png, read_image
+from adaseg_fast.data.images import read_deep_png
+from adaseg_fast.data.paired import Pair, PairedFrames, Truth
 
-# Name and colour of the publisher's classes 1..22; the place in the list is the class number.
+# Name and colour of the publisher's classes 1..22; the position in the list is the class number.
 _CLASSES = (
     ("sky", (70, 130, 180)),
     ("building", (70, 70, 70)),
@@ -50,9 +51,10 @@ _CLASSES = (
     ("wall", (102, 102, 156)),
     ("lane marking", (102, 102, 0)),
 )
-# The paper does not name its target classes here: these are what ApolloScape's are in its terms.
+# The paper names no target classes for this set; these correspond to those of ApolloScape.
 _TARGETS = ("car", "motorcycle", "bicycle", "pedestrian", "rider", "truck", "bus", "train")
-_HELD_OUT = 10  # one frame in so many
+_HELD_OUT = 10  # one frame of this many
+_IMAGES, _LABELS = Path("RGB"), Path("GT", "LABELS")
 
 _TABLE = LabelTable({0: 255} | {number + 1: number for number in range(len(_CLASSES))})
 _NAMES = tuple(name for name, _ in _CLASSES)
@@ -65,14 +67,14 @@ INFO = DatasetInfo(
 )
 
 
-class Synthia:
+class Synthia(PairedFrames):
     """The training or held-out part of SYNTHIA-RAND-CITYSCAPES.
 
     Args:
         root: the folder that holds ``RGB`` and ``GT``.
         split: ``train`` or ``val``.
         seed: chooses what is held out.
-        instances: also hand over which object a pixel belongs to.
+        instances: also read which object each pixel belongs to.
 
     Raises:
         DataError: a folder or label is missing, or there is no such split.
@@ -86,36 +88,31 @@ class Synthia:
         seed: int = 0,
         instances: bool = False,
     ) -> None:
-        self.info = INFO
-        self._instances = instances
         folder = existing_folder(root)
-        self._images, self._labels = folder / "RGB", folder / "GT" / "LABELS"
-        names = [
-            path.stem
-            for path in entries(self._images)
-            if path.suffix == ".png" and not path.name.startswith(".")
-        ]
-        if not names:
-            raise DataError(f"{self._images}: holds no images (*.png)")
-        there = [path.name for path in entries(self._labels)]
-        require_files(self._labels, [f"{name}.png" for name in names], there)
+        names = _find_names(folder)
         held_out = max(1, len(names) // _HELD_OUT)
-        self._names = split_by_seed(names, split, held_out, seed, folder)
+        pairs = [
+            Pair(folder / _IMAGES / f"{name}.png", folder / _LABELS / f"{name}.png", name)
+            for name in split_by_seed(names, split, held_out, seed, folder)
+        ]
+        super().__init__(INFO, pairs, instances=instances)
 
-    def __len__(self) -> int:
-        return len(self._names)
+    def _read_truth(self, pair: Pair, size: tuple[int, int]) -> Truth:
+        stored = read_deep_png(pair.labels, 3)
+        labels = _TABLE(stored[..., 0], pair.labels)
+        return labels, stored[..., 1].astype(np.int32) if self._instances else None
 
-    def __getitem__(self, index: int) -> Frame:
-        """Frame ``index``, the caller's own to change.
 
-        Raises:
-            DataError: a file cannot be read, the sizes differ, or a label is unknown.
-            IndexError: there are fewer frames.
-        """
-        name = self._names[index]
-        image_path, labels_path = (f / f"{name}.png" for f in (self._images, self._labels))
-        image, stored = read_image(image_path), read_deep_png(labels_path, 3)
-        check_same_size(image, stored, image_path, labels_path)
-        labels = _TABLE(stored[..., 0], labels_path)
-        instances = stored[..., 1].astype(np.int32) if self._instances else None
-        return Frame(image, labels, name, instances)
+def _find_names(root: Path) -> list[str]:
+    """Names of all frames; DataError if one of them has no labels."""
+    images, labels = root / _IMAGES, root / _LABELS
+    names = [
+        path.stem
+        for path in entries(images)
+        if path.suffix == ".png" and not path.name.startswith(".")
+    ]
+    if not names:
+        raise DataError(f"{images}: holds no images (*.png)")
+    there = [path.name for path in entries(labels)]
+    require_files(labels, [f"{name}.png" for name in names], there)
+    return names

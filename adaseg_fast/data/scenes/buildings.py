@@ -31,7 +31,7 @@ Placer = Callable[[NDArray[np.float64], NDArray[np.float64]], Points]
 
 @dataclass(frozen=True)
 class Windows:
-    """How the windows of a building are laid out, in metres."""
+    """Layout of the windows of a building, in metres."""
 
     pitch: float
     storey: float
@@ -64,12 +64,12 @@ class Building:
     base: tuple[tuple[float, float], tuple[float, float]]  # (x, z) of the facade's near and far end
     height: float
     roof: float  # rise of the ridge, 0 for a flat roof
-    hidden: float  # height of a nearer building right in front of the near end wall, or 0
+    hidden: float  # height of a nearer building that touches the near end wall, or 0
     color: Color
     roof_color: Color
     tile: str
     windows: Windows
-    moods: NDArray[np.float64]  # one a window, in turn: dark, reflecting or curtained
+    moods: NDArray[np.float64]  # one per window, in turn: dark, reflecting or curtained
 
     @property
     def depth(self) -> float:
@@ -125,7 +125,7 @@ class Building:
         ]
 
     def _paint_roof(self, stage: Stage, segment: int) -> None:
-        """The slope towards the street, and the gable under it at the near end."""
+        """Paint the slope towards the street, and the gable below it at the near end."""
         (x0, z0), (x1, z1) = self.base
         ridge, top = self.sign * _DEEP / 2, self.height + self.roof
         eaves = self.height
@@ -152,7 +152,7 @@ class Building:
         *,
         front: bool = True,
     ) -> None:
-        """An upright wall from ``start`` to ``end``, both (x, z), with its windows."""
+        """Paint an upright wall from ``start`` to ``end``, both (x, z), with its windows."""
         camera, length = stage.camera, float(np.hypot(*(end - start)))
         z = float(start[1] + end[1]) / 2
 
@@ -184,9 +184,9 @@ class Building:
         *,
         front: bool,
     ) -> None:
-        """Windows in a grid; at the street the ground floor may be a row of shops."""
+        """Paint windows in a grid; towards the street the ground floor may be a row of shops."""
         plan, canvas = self.windows, stage.canvas
-        glazing = canvas.segment(Kind.BUILDING)  # of its own: it takes no texture
+        glazing = canvas.segment(Kind.BUILDING)  # a segment of its own: glass has no texture
 
         def seen(color: Color) -> Color:
             return stage.light.seen(color, z, facing)
@@ -223,7 +223,7 @@ class Building:
 
 
 def _in_view(stage: Stage, quads: Points) -> tuple[Points, NDArray[np.int64]]:
-    """Those of ``quads`` (n, 4, 2) that touch the image and are of a useful size, and which."""
+    """Return ``quads`` (n, 4, 2) that touch the image and are large enough, and their numbers."""
     height, width = stage.camera.size
     low, high = quads.min(1), quads.max(1)
     keep = (high > 0).all(1) & (low < (width, height)).all(1) & (high - low > 1.2).all(1)
@@ -237,7 +237,7 @@ def _boxes(
     width: float,
     height: float,
 ) -> Points:
-    """Upright rectangles on a wall, (n, 4, 2) in pixels."""
+    """Return upright rectangles on a wall, (n, 4, 2) in pixels."""
     along = middle[:, None] + np.array([-0.5, 0.5, 0.5, -0.5]) * width
     up = bottom[:, None] + np.array([0.0, 0.0, 1.0, 1.0]) * height
     return place(along, up)
@@ -250,7 +250,7 @@ class Fence:
     ends: tuple[tuple[float, float], tuple[float, float]]  # (x, z), the nearer one first
     height: float
     color: Color
-    gaps: float  # part of the face that one sees through into the shade, 0 for boards
+    gaps: float  # share of the face that is open, 0 for boards
 
     @property
     def depth(self) -> float:
@@ -260,7 +260,7 @@ class Fence:
     def random(
         cls, rng: np.random.Generator, stage: Stage, offset: float, z: tuple[float, float]
     ) -> list[Fence]:
-        """A row of fences, short enough to follow the bend."""
+        """Make a row of fences, each short enough to follow the bend."""
         height, gaps = float(rng.uniform(0.9, 1.9)), pick(rng, (0.0, 0.0, 0.35, 0.5))
         color = pick(
             rng, ((120, 92, 66), (196, 192, 184), (84, 88, 84), (146, 128, 108), (70, 84, 66))
@@ -285,7 +285,7 @@ class Fence:
         canvas.fill_all(whole, tint(color, 0.5 if self.gaps else 1.0), segment)
         boards = 20 if self.gaps else 8
         middle = (np.arange(boards) + 0.5) / boards
-        if camera.scale(z1) * 4.0 / boards < 2.0:  # finer than the eye can tell
+        if camera.scale(z1) * 4.0 / boards < 2.0:  # too fine to be seen
             canvas.fill_all(whole, tint(color, 1.0 - 0.5 * self.gaps))
         elif self.gaps:
             width = (1.0 - self.gaps) / boards
@@ -304,7 +304,7 @@ class Fence:
 
 
 def paint_skyline(stage: Stage, rng: np.random.Generator) -> None:
-    """Roofs and hills where the street ends, across the whole image."""
+    """Paint roofs and hills where the street ends, across the whole image."""
     camera, light = stage.camera, stage.light
     building, woods = (stage.canvas.segment(kind) for kind in (Kind.BUILDING, Kind.VEGETATION))
     reach = 1.3 * FAR * camera.size[1] / camera.focal

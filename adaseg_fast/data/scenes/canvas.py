@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The canvas of a synthetic scene: colours and truth drawn by the same strokes.
+"""The canvas of a synthetic scene: the same strokes draw colours and labels.
 
-Every shape goes into two rasters at once: ``image`` (antialiased) and ``segments``, the number of
-the thing a pixel shows. Labels and instances are looked up from ``segments`` at the end, so they
-cannot disagree. Points are (column, row) in pixels; the centre of the first pixel is (0, 0).
+Every shape is drawn into two rasters at once: ``image`` (antialiased) and ``segments``, which holds
+the number of the thing that each pixel shows. Labels and instances are looked up from ``segments``
+at the end, so they cannot disagree. Points are (column, row) in pixels; the centre of the first
+pixel is (0, 0).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Points = NDArray[np.float64]
 Color = tuple[float, float, float]
 
 _SUBPIXEL_BITS = 4
-_NEUTRAL = 128  # of the shade map: leaves a colour as it is
+_NEUTRAL = 128  # this value in the shade map leaves a colour as it is
 
 
 class Kind(IntEnum):
@@ -40,12 +41,12 @@ class Kind(IntEnum):
 
 
 def tint(color: Color, factor: float) -> Color:
-    """``color`` made darker (below 1) or brighter (above 1; it saturates when it is drawn)."""
+    """Make ``color`` darker (below 1) or brighter (above 1; it saturates when it is drawn)."""
     return color[0] * factor, color[1] * factor, color[2] * factor
 
 
 def blend(first: Color, second: Color, amount: float) -> Color:
-    """``first`` at 0, ``second`` at 1, the straight line between."""
+    """Mix two colours linearly: ``first`` at 0, ``second`` at 1."""
     keep = 1.0 - amount
     return (
         keep * first[0] + amount * second[0],
@@ -55,20 +56,20 @@ def blend(first: Color, second: Color, amount: float) -> Color:
 
 
 def circle(corners: int) -> Points:
-    """The unit circle as a polygon, (corners, 2), counter-clockwise from (1, 0)."""
+    """Return the unit circle as a polygon, (corners, 2), counter-clockwise from (1, 0)."""
     turn = np.linspace(0, 2 * np.pi, corners, endpoint=False)
     return np.stack([np.cos(turn), np.sin(turn)], -1)
 
 
 class Part(NamedTuple):
-    """One polygon of a drawing of many: corners ``start .. stop - 1`` of all its points.
+    """One polygon of a drawing: corners ``start .. stop - 1`` of the drawing's points.
 
     Attributes:
-        start: its first corner.
-        stop: one past its last corner.
+        start: first corner.
+        stop: one past the last corner.
         role: number of its colour in the palette.
         tone: factor of that colour.
-        solid: whether it belongs to the outline, or only lies upon it.
+        solid: whether it belongs to the outline of the thing, or is only drawn on top of it.
     """
 
     start: int
@@ -79,11 +80,11 @@ class Part(NamedTuple):
 
 
 class Canvas:
-    """Image and segment map of one scene; everything starts as sky.
+    """Image and segment map of one scene; every pixel starts as sky.
 
     Attributes:
         image: (H, W, 3) uint8, RGB.
-        segments: (H, W) uint16, numbers handed out by `segment`.
+        segments: (H, W) uint16, numbers that `segment` returned.
     """
 
     def __init__(self, size: tuple[int, int]) -> None:
@@ -95,7 +96,7 @@ class Canvas:
         self._countable = 0
 
     def segment(self, kind: Kind, *, countable: bool = False) -> int:
-        """A new number to draw with; a countable thing becomes the next instance."""
+        """Return a new number to draw with; a countable thing becomes the next instance."""
         self._countable += countable
         self._kinds.append(kind)
         self._instances.append(self._countable if countable else 0)
@@ -108,7 +109,7 @@ class Canvas:
     def fill_all(
         self, polygons: Sequence[Points] | Points, color: Color, segment: int | None = None
     ) -> None:
-        """Fill polygons that do not overlap one another, n of (k, 2), in one colour."""
+        """Fill n polygons of (k, 2) that do not overlap one another, in one colour."""
         if len(polygons) == 0:
             return
         if isinstance(polygons, np.ndarray):
@@ -139,7 +140,7 @@ class Canvas:
         *,
         closed: bool = False,
     ) -> None:
-        """Draw a line through ``points`` (k, 2), ``width`` pixels wide, at least one."""
+        """Draw a line through ``points`` (k, 2); it is ``width`` pixels wide, at least one."""
         path, pixels = [_fixed(points)], max(1, round(width))
         cv2.polylines(self.image, path, closed, color, pixels, cv2.LINE_AA, _SUBPIXEL_BITS)
         if segment is not None:
@@ -192,10 +193,10 @@ class Canvas:
         tile: NDArray[np.uint8],
         darkness: NDArray[np.uint8] | None = None,
     ) -> None:
-        """Lay ``tile`` in perspective over what is still visible of a plane.
+        """Lay ``tile`` in perspective over the visible part of a plane.
 
-        Only the shade map is written; `shaded` applies it. Called after everything is drawn, so
-        that nothing in front of the plane is touched.
+        Only the shade map is written; `shaded` applies it. It is called after everything is drawn,
+        so that nothing in front of the plane changes.
 
         Args:
             segments: first and last segment number of the plane.
@@ -230,20 +231,20 @@ class Canvas:
         cv2.copyTo(patch, visible, self._shade[place])
 
     def shaded(self, light: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The image under textures, shadows and ``light`` (H, W, 255 keeps), (H, W, 3) uint8."""
+        """Return the image with textures, shadows and ``light`` (H, W; 255 is neutral)."""
         shade = cv2.multiply(self._shade, light, scale=1 / 255)
         shade = cv2.cvtColor(shade, cv2.COLOR_GRAY2RGB)
         return np.asarray(cv2.multiply(self.image, shade, scale=1 / _NEUTRAL), np.uint8)
 
     def truth(self) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-        """Labels (H, W) uint8 and instance numbers (H, W) int32 of what is visible."""
-        # Every number is in the tables; "clip" only spares a check of each pixel.
+        """Return labels (H, W) uint8 and instance numbers (H, W) int32 of what is visible."""
+        # Every number is in the tables, so "clip" changes nothing; it is faster than a check.
         labels = np.take(np.array(self._kinds, np.uint8), self.segments, mode="clip")
         instances = np.take(np.array(self._instances, np.int32), self.segments, mode="clip")
         return labels, instances
 
     def _box(self, points: Points) -> tuple[slice, slice] | None:
-        """Rows and columns of the image that the bounding box of ``points`` touches."""
+        """Return rows and columns of the image that the bounding box of ``points`` touches."""
         height, width = self.segments.shape
         left, top = np.floor(points.min(0)).astype(int)
         right, bottom = np.ceil(points.max(0)).astype(int) + 1
@@ -255,5 +256,5 @@ class Canvas:
 
 
 def _fixed(points: Points) -> NDArray[np.int32]:
-    """Pixels to the fixed point that the rasteriser takes."""
+    """Convert pixels to the fixed point that the rasteriser takes."""
     return np.rint(points * (1 << _SUBPIXEL_BITS)).astype(np.int32)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cars: a side view, swept across the width of the car and seen in perspective."""
+"""Cars: a side view is swept across the width of the car and drawn in perspective."""
 
 from __future__ import annotations
 
@@ -111,9 +111,9 @@ class _Mesh:
     Attributes:
         points: (n, 3) along, up and across, metres.
         parts: polygons of ``points``.
-        normals: (p, 3), outward, one a part.
-        centres: (p, 3).
-        fine: (p,) bool, details to leave out in the distance.
+        normals: (p, 3), outward, one per part.
+        centres: (p, 3), one per part.
+        fine: (p,) bool, details that are left out in the distance.
     """
 
     def __init__(self, model: Model, *, ahead: bool) -> None:
@@ -161,7 +161,7 @@ class _Mesh:
         self.parts.append(Part(start, start + len(corners), role, tone, solid))
 
     def _add_underside(self, model: Model, half: float) -> None:
-        """The dark between road and body, and the treads of the tyres."""
+        """Add the dark space between road and body, and the treads of the tyres."""
         end, inner = abs(model.profile[0][0]) * 0.94, half * 0.94
         for along, normal in ((-end, _BEHIND), (end, _AHEAD)):
             self._add(_across(along, 0.14, 0.45, -inner, inner), _Role.TYRE, normal, 0.8)
@@ -176,7 +176,7 @@ class _Mesh:
                     self._add(tread, _Role.TYRE, normal)
 
     def _add_strip(self, model: Model, profile: Points, k: int) -> None:
-        """The part of the body between points k and k + 1 of its profile."""
+        """Add the part of the body between points k and k + 1 of its profile."""
         ends = profile[k : k + 2]
         quad = np.concatenate([_leaning(ends, model, -1), _leaning(ends, model, 1)[::-1]])
         run, rise = ends[1] - ends[0]
@@ -191,7 +191,7 @@ class _Mesh:
     def _add_side(
         self, model: Model, profile: Points, sign: int, role: _Role, normal: tuple[float, ...]
     ) -> None:
-        """Body, sill, windows and wheels of one side."""
+        """Add body, sill, windows and wheels of one side."""
         self._add(_leaning(profile, model, sign), role, normal)
         sill = np.stack([profile[:, 0], np.minimum(profile[:, 1], 0.55)], -1)
         self._add(_leaning(sill, model, sign), role, normal, 0.8, solid=False, fine=True)
@@ -212,26 +212,26 @@ def _mesh(model: Model, ahead: bool) -> _Mesh:
 
 
 def _across(along: float, low: float, high: float, left: float, right: float) -> Points:
-    """An upright rectangle across the car, (4, 3)."""
+    """Return an upright rectangle across the car, (4, 3)."""
     return np.array(
         [[along, low, left], [along, low, right], [along, high, right], [along, high, left]]
     )
 
 
 def _beside(outline: Points, across: float) -> Points:
-    """Points (k, 2) along and up, in the upright plane at ``across``: (k, 3)."""
+    """Move points (k, 2), along and up, to the upright plane at ``across``: (k, 3)."""
     return np.column_stack([outline, np.full(len(outline), across)])
 
 
 def _leaning(outline: Points, model: Model, sign: int) -> Points:
-    """Points (k, 2) along and up, on one side of the body, whose cabin leans inwards: (k, 3)."""
+    """Move points (k, 2), along and up, to a side of the body; the cabin leans inwards: (k, 3)."""
     lean = 0.16 * np.clip((outline[:, 1] - 0.95) / 0.5, 0, 1)
     return np.column_stack([outline, sign * model.width / 2 * (1 - lean)])
 
 
 @dataclass(frozen=True)
 class Car:
-    """A car standing at (x, z), the middle of its footprint."""
+    """A car; the middle of its footprint is at (x, z)."""
 
     x: float
     z: float
@@ -286,7 +286,7 @@ class Car:
         return [np.asarray(swept[:, 0], np.float64), foot]
 
     def _palette(self, light: Light) -> list[Color]:
-        """Colours by `_Role`, as the light falls on each side."""
+        """Return colours by `_Role`; each side has its own light."""
         sine, cosine = math.sin(self.heading), math.cos(self.heading)
         left, right, rear, front = (
             light.facing(x, z)

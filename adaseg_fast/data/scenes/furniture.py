@@ -33,7 +33,7 @@ _ARROW = np.array(
     [[-0.15, -0.6], [0.15, -0.6], [0.15, 0], [0.4, 0], [0, 0.6], [-0.4, 0], [-0.15, 0]]
 )
 _GIVE_WAY = np.array([[-1.0, 0.8], [1.0, 0.8], [0.0, -0.95]])
-# Outline for a width of 2, border, face, mark on the face and its colour.
+# Outline (2 wide), colours of border and face, the mark on the face and its colour.
 _PLATES: tuple[tuple[Points, Color, Color, Points, Color], ...] = (
     (_ROUND, _WHITE, _RED, _rectangle(1.2, 0.3), _WHITE),
     (_ROUND, _RED, _WHITE, _ROUND * (0.3, 0.45), _INK),
@@ -50,7 +50,7 @@ _PLATES: tuple[tuple[Points, Color, Color, Points, Color], ...] = (
 
 
 def _upright(stage: Stage, x: float, z: float) -> tuple[Points, Points]:
-    """Foot of an upright plane facing the camera, and its pixels a metre to the right and up."""
+    """Return the foot of a plane that faces the camera, and its pixels per metre (right, up)."""
     unit = stage.camera.scale(z)
     return stage.camera.project(x, 0.0, z), np.array([unit, -unit])
 
@@ -58,7 +58,7 @@ def _upright(stage: Stage, x: float, z: float) -> tuple[Points, Points]:
 def _post(
     stage: Stage, segment: int, x: float, z: float, height: float, width: float, color: Color
 ) -> None:
-    """A round post with a light and a dark edge."""
+    """Paint a round post with a light and a dark edge."""
     foot, unit = _upright(stage, x, z)
     seen, half = stage.light.seen(color, z), width / 2
     outline = np.array([[-half, 0], [half, 0], [half * 0.8, height], [-half * 0.8, height]])
@@ -73,7 +73,7 @@ def _post(
 
 @dataclass(frozen=True)
 class Tree:
-    """A trunk under a crown, or a bush where there is no trunk (not counted as an instance)."""
+    """A trunk below a crown, or a bush without a trunk (which is no instance)."""
 
     x: float
     z: float
@@ -124,12 +124,12 @@ class Tree:
 
 @dataclass(frozen=True)
 class Lamp:
-    """A street lamp, its arm over the road; or with no arm a plain mast."""
+    """A street lamp whose arm reaches over the road, or a plain mast without an arm."""
 
     x: float
     z: float
     height: float
-    arm: float  # length, signed: where the lamp hangs
+    arm: float  # signed length, 0 without an arm
     color: Color
 
     @property
@@ -184,7 +184,7 @@ class Bollard:
 
 @dataclass(frozen=True)
 class SignPost:
-    """A post with one or two plates; pole and plates are things of their own."""
+    """A post with one or two plates; the pole and each plate are instances of their own."""
 
     x: float
     z: float
@@ -242,7 +242,7 @@ class TrafficLight:
 
     x: float
     z: float
-    reach: float  # length of the arm over the road, signed, 0 without
+    reach: float  # signed length of the arm over the road, 0 without an arm
     phase: int  # which lamp is lit: 0 red, 1 amber, 2 green
     color: Color
 
@@ -274,7 +274,7 @@ class TrafficLight:
         return [foot_shadow(self.x, self.z, 0.2, 3.2, light)]
 
     def _paint_box(self, stage: Stage, across: float, bottom: float) -> None:
-        """The box with its three lamps."""
+        """Paint the box with its three lamps."""
         canvas, light = stage.canvas, stage.light
         foot, unit = _upright(stage, self.x, self.z)
         box = canvas.segment(Kind.SIGN, countable=True)

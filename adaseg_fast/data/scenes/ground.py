@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sky, ground and what is painted on the road."""
+"""Sky, ground and the marks on the road."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from adaseg_fast.data.scenes.canvas import Color, Kind, Points, blend, circle, t
 from adaseg_fast.data.scenes.street import FAR, NEAR, Side, Stage, pick
 
 _BENDS = NEAR * (FAR / NEAR) ** np.linspace(0, 1, 25)  # z, so that bends look round
-_HAZES = 4  # bends that share one colour
-SHADED = 60.0  # metres with grain and shadows: farther ones would be finer than a pixel
+_HAZES = 4  # this many bends share one colour
+SHADED = 60.0  # metres; grain and shadows farther away would be finer than a pixel
 _SKIES: tuple[tuple[Color, Color], ...] = (  # zenith, horizon
     ((88, 142, 214), (196, 214, 232)),
     ((120, 160, 205), (222, 222, 218)),
@@ -27,7 +27,7 @@ _SKIES: tuple[tuple[Color, Color], ...] = (  # zenith, horizon
 
 
 def paint_sky(stage: Stage, rng: np.random.Generator) -> None:
-    """A gradient towards the horizon under clouds, over the whole image."""
+    """Paint a gradient towards the horizon and clouds over the whole image."""
     zenith, horizon = (np.array(color) for color in pick(rng, _SKIES))
     corner = rng.integers(0, 512 - 96, 2)
     cover = rng.uniform(0.2, 1.1)
@@ -44,14 +44,14 @@ def paint_sky(stage: Stage, rng: np.random.Generator) -> None:
 
 @dataclass(frozen=True)
 class Ground:
-    """Segment numbers of the ground; all of them, and no other's, lie in ``first .. last``."""
+    """Segment numbers of the ground: exactly the numbers ``first .. last``."""
 
     first: int
     last: int
 
 
 def paint_ground(stage: Stage, rng: np.random.Generator) -> Ground:
-    """Gardens, pavements, kerbs, road and its marks."""
+    """Paint gardens, pavements, kerbs, the road and its marks."""
     canvas, street = stage.canvas, stage.street
     grass, pavement, road = (
         canvas.segment(kind) for kind in (Kind.VEGETATION, Kind.PAVEMENT, Kind.ROAD)
@@ -81,7 +81,7 @@ def paint_ground(stage: Stage, rng: np.random.Generator) -> Ground:
 def shade_ground(
     stage: Stage, rng: np.random.Generator, ground: Ground, shadows: Sequence[Points]
 ) -> None:
-    """Lay the grain of the ground and the ``shadows`` (k, 2) of (x, z) on what is visible."""
+    """Lay the grain of the ground and ``shadows`` (k, 2), each of (x, z), over what is visible."""
     camera, light = stage.camera, stage.light
     darkness: NDArray[np.uint8] = np.full(camera.size, 255, np.uint8)
     level = (round(255 * (1.0 - 0.55 * light.strength)),)
@@ -106,14 +106,14 @@ def shade_ground(
 def _side_strip(
     stage: Stage, side: Side, near: float, far: float, color: Color, segment: int
 ) -> None:
-    """Strip of one side between two distances from the centre line."""
+    """Paint a strip of one side between two distances from the centre line."""
     if far > near:
         ends = sorted((side.sign * near, side.sign * far))
         _strip(stage, ends[0], ends[1], color, segment)
 
 
 def _strip(stage: Stage, left: float, right: float, color: Color, segment: int) -> None:
-    """Strip of ground along the street between two offsets, from the far end to the camera."""
+    """Paint a strip along the street between two offsets, from the far end to the camera."""
     offsets = np.array([[left], [right]])
     edges = stage.camera.project(stage.street.x(offsets, _BENDS), 0.0, _BENDS)
     for k in range(len(_BENDS) - 1 - _HAZES, -1, -_HAZES):
@@ -125,7 +125,7 @@ def _strip(stage: Stage, left: float, right: float, color: Color, segment: int) 
 def _patches(
     stage: Stage, left: ArrayLike, right: ArrayLike, z: ArrayLike, to: ArrayLike
 ) -> Points:
-    """Corners (n, 4, 2) in pixels of pieces of road between offsets and distances, (n,) or one."""
+    """Return corners (n, 4, 2) in pixels of pieces of road; each bound is (n,) or one number."""
     bounds = (np.asarray(bound, np.float64) for bound in (left, right, z, to))
     left, right, z, to = np.broadcast_arrays(*bounds)
     across = np.stack([left, right, right, left], -1)
@@ -141,7 +141,7 @@ def _crossing_road(
     paving: Color,
     pavement: int,
 ) -> None:
-    """The other road of a junction, with its own pavements."""
+    """Paint the other road of a junction, with its own pavements."""
     for reach, color, segment in ((3.0, paving, pavement), (0.0, asphalt, road)):
         for sign in (-1, 1):
             kerb = sign * stage.street.sides[1].kerb * 0.98
@@ -150,7 +150,7 @@ def _crossing_road(
 
 
 def _road_marks(stage: Stage, rng: np.random.Generator, asphalt: Color, road: int) -> None:
-    """Patches, manholes, lane lines, edge lines and the crossing; all of them are road."""
+    """Paint patches, manholes, lane lines, edge lines and the crossing; all are road."""
     street, light = stage.street, stage.light
     kerb = street.sides[1].kerb
     for _ in range(int(rng.integers(2, 8))):

@@ -39,7 +39,7 @@ class _Line:
 
 
 def _flat(*points: tuple[float, float]) -> Points:
-    """Points (along, up) in the plane of the frame."""
+    """Return points (along, up) in the plane of the frame."""
     return np.array([(*point, 0.0) for point in points])
 
 
@@ -73,16 +73,16 @@ class _Role(IntEnum):
 
 
 class _Figure(NamedTuple):
-    """A person 1.75 m high in one posture, feet at (0, 0), y up; the dark side is on the right."""
+    """A person of 1.75 m in one posture, feet at (0, 0), y up; the dark side is on the right."""
 
     points: Points
     parts: tuple[Part, ...]
-    plain: tuple[Part, ...]  # for the distance: legs, body and head
+    plain: tuple[Part, ...]  # legs, body and head, for small figures
 
 
 @cache
 def _figure(number: int) -> _Figure:
-    """Posture ``number``: walking or standing, from the front or from the side."""
+    """Return posture ``number``: walking or standing, from the front or from the side."""
     rng = np.random.default_rng([71, number])
     front, wide = number % 2 == 0, float(rng.uniform(0.85, 1.2))
     stride = 0.0 if front else float(rng.uniform(-0.75, 0.75))
@@ -133,7 +133,7 @@ def _figure(number: int) -> _Figure:
 
 @dataclass(frozen=True)
 class Pedestrian:
-    """Somebody walking or standing, an upright figure facing the camera or sideways."""
+    """A person who walks or stands: an upright figure that faces the camera or sideways."""
 
     x: float
     z: float
@@ -190,7 +190,7 @@ def _limb(
     thick: float,
     thin: float,
 ) -> Points:
-    """An arm or leg seen from the side, (6, 2): two tapering parts that share their joint."""
+    """Return an arm or leg from the side, (6, 2): two tapering parts that share their joint."""
     path = np.array([start, joint, end])
     half = np.array([[thick / 2, 0], [(thick + thin) / 4, 0], [thin / 2, 0]])
     return np.concatenate([path - half, (path + half)[::-1]])
@@ -198,7 +198,7 @@ def _limb(
 
 @dataclass(frozen=True)
 class Bicyclist:
-    """A bicycle with its rider, in any direction; the wheels are rings that one sees through."""
+    """A bicycle with its rider, in any direction; the wheels are rings, open inside."""
 
     x: float
     z: float
@@ -262,7 +262,7 @@ class Bicyclist:
         ]
 
     def _lines(self) -> list[_Line]:
-        """All strokes in order: the far leg, the machine, the near leg, body and arms."""
+        """Return all strokes in order: the far leg, the bicycle, the near leg, body and arms."""
         crank = 0.17 * np.array([math.cos(self.pedal), math.sin(self.pedal)])
         near = -1 if math.sin(self.heading) > 0 else 1  # the side that the camera sees
 
@@ -284,6 +284,6 @@ class Bicyclist:
         ]
 
     def _ground(self, along: Points, across: Points) -> tuple[Points, Points]:
-        """(x, z) of metres along and across the bicycle."""
+        """Return (x, z) of points given in metres along and across the bicycle."""
         sine, cosine = math.sin(self.heading) * self.size, math.cos(self.heading) * self.size
         return self.x + along * sine + across * cosine, self.z + along * cosine - across * sine

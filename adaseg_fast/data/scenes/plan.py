@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands where: the inhabitants of a synthetic scene, in clusters as in a real street."""
+"""The plan of a synthetic scene: what stands where, in clusters as in a real street."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from adaseg_fast.data.scenes.furniture import Bollard, Lamp, SignPost, TrafficLi
 from adaseg_fast.data.scenes.people import Bicyclist, Pedestrian
 from adaseg_fast.data.scenes.street import FAR, NEAR, Side, Stage, Street, Thing, pick
 
-_CLOSEST = 5.0  # of anything that moves: nearer it would fill the image
+_CLOSEST = 5.0  # metres; anything that moves would fill the image if it were nearer
 
 
 def populate(stage: Stage, rng: np.random.Generator) -> list[Thing]:
-    """Everything that stands in the street, in no order."""
+    """Return everything that stands in the street, in no particular order."""
     street = stage.street
     things: list[Thing] = []
     for side in street.sides:
@@ -32,12 +32,12 @@ def populate(stage: Stage, rng: np.random.Generator) -> list[Thing]:
 
 
 def _distance(rng: np.random.Generator, near: float, far: float) -> float:
-    """A distance whose logarithm is uniform: as many things on each scale in the image."""
+    """Draw a distance with a uniform logarithm, so that all scales in the image are as frequent."""
     return float(np.exp(rng.uniform(np.log(near), np.log(far))))
 
 
 def _buildings(stage: Stage, rng: np.random.Generator, side: Side) -> list[Thing]:
-    """Houses from behind the camera to the end of the street, with gaps and at junctions none."""
+    """Place houses along the whole street, with gaps, and none at junctions."""
     things: list[Thing] = []
     gaps, junction = rng.uniform(0.0, 0.4), stage.street.junction
     z, hidden = -float(rng.uniform(0, 10)), 0.0
@@ -48,13 +48,13 @@ def _buildings(stage: Stage, rng: np.random.Generator, side: Side) -> list[Thing
             things.append(house)
             gap = float(rng.uniform(2, 10)) if rng.random() < gaps else 0.0
             z, hidden = end + gap, 0.0 if gap else house.height
-        else:  # it would stand on the crossing road: try farther on, at last beyond it
+        else:  # it would stand on the crossing road: try farther away, finally beyond that road
             z, hidden = z + 3.0 if z < junction[0] - 12 else junction[1] + 3.01, 0.0
     return things
 
 
 def _gardens(stage: Stage, rng: np.random.Generator, side: Side) -> list[Thing]:
-    """Fences, bushes and trees between pavement and buildings."""
+    """Place fences, bushes and trees between pavement and buildings."""
     things: list[Thing] = []
     if side.facade < side.edge + 0.5:
         return things
@@ -74,7 +74,7 @@ def _gardens(stage: Stage, rng: np.random.Generator, side: Side) -> list[Thing]:
 
 
 def _furniture(street: Street, rng: np.random.Generator, side: Side) -> list[Thing]:
-    """Lamps, street trees, signs and bollards along the kerb."""
+    """Place lamps, street trees, signs and bollards along the kerb."""
     things: list[Thing] = []
 
     def at(z: float, behind: float = 0.5) -> float:
@@ -106,7 +106,7 @@ def _furniture(street: Street, rng: np.random.Generator, side: Side) -> list[Thi
 
 
 def _parked_cars(street: Street, rng: np.random.Generator, side: Side) -> list[Thing]:
-    """Rows of cars along the kerb."""
+    """Place rows of parked cars along the kerb."""
     things: list[Thing] = []
     if not street.parking:
         return things
@@ -123,7 +123,7 @@ def _parked_cars(street: Street, rng: np.random.Generator, side: Side) -> list[T
 
 
 def _traffic(street: Street, rng: np.random.Generator) -> list[Thing]:
-    """Cars under way, ahead on the right and oncoming on the left."""
+    """Place moving cars: same direction on the right, oncoming on the left."""
     things: list[Thing] = []
     half = street.sides[1].kerb - street.parking
     lanes = round(half / street.lane)
@@ -139,7 +139,7 @@ def _traffic(street: Street, rng: np.random.Generator) -> list[Thing]:
 
 
 def _walkers(street: Street, rng: np.random.Generator) -> list[Thing]:
-    """Groups on the pavements, a few alone, and people on the crossing."""
+    """Place groups and single people on the pavements, and people on the crossing."""
     things: list[Thing] = []
     for _ in range(int(rng.integers(2, 6))):
         side, centre = pick(rng, street.sides), _distance(rng, 8, 50)
@@ -164,7 +164,7 @@ def _walker(street: Street, rng: np.random.Generator, side: Side, z: float) -> P
 
 
 def _cyclists(street: Street, rng: np.random.Generator) -> list[Thing]:
-    """Riders in ones and twos, and now and then a bunch, near the edge of the lanes."""
+    """Place riders near the edge of the lanes: mostly one or two, sometimes a bunch."""
     things: list[Thing] = []
     half = street.sides[1].kerb - street.parking
     for _ in range(int(rng.integers(1, 4))):
@@ -178,7 +178,7 @@ def _cyclists(street: Street, rng: np.random.Generator) -> list[Thing]:
 
 
 def _junction(street: Street, rng: np.random.Generator, span: tuple[float, float]) -> list[Thing]:
-    """Lights at the corners, cars and riders that cross."""
+    """Place lights at the corners, and cars and riders that cross."""
     things: list[Thing] = []
     if rng.random() < 0.8:
         for side in street.sides:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The world of a synthetic scene: camera, plan of the street, light; and what a thing in it is.
+"""The world of a synthetic scene: camera, street, light, and the protocol of the things in it.
 
-Metres throughout. x points right and z ahead, both from the camera's foot; y points up from the
-ground. An offset is measured across the street from its centre line, positive to the right.
+All lengths are in metres. x points right and z ahead, both from the point below the camera; y
+points up from the ground. An offset is measured across the street from its centre line, positive
+to the right.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from numpy.typing import ArrayLike
 
 from adaseg_fast.data.scenes.canvas import Canvas, Color, Points, blend, circle, tint
 
-NEAR = 0.7  # nothing is drawn closer to the camera
+NEAR = 0.7  # nothing is drawn nearer to the camera
 FAR = 170.0  # the street ends here
-_SMALLEST = 2.5  # pixels: lower things are left out, they would be blobs of the line width
+_SMALLEST = 2.5  # pixels; lower things are left out, since lines have a minimum width
 
 T = TypeVar("T")
 
 
 def pick(rng: np.random.Generator, choices: Sequence[T]) -> T:
-    """One of ``choices``, all equally likely."""
+    """Choose one of ``choices``, all equally likely."""
     return choices[int(rng.integers(len(choices)))]
 
 
@@ -36,9 +37,9 @@ class Camera:
     Attributes:
         size: (H, W) of the image in pixels.
         focal: focal length in pixels.
-        height: of the camera above the road.
+        height: height of the camera above the road.
         vanishing: (column, row) where the street's direction meets the horizon.
-        roll: of the camera, radians.
+        roll: roll of the camera, radians.
     """
 
     size: tuple[int, int]
@@ -59,13 +60,13 @@ class Camera:
         )
 
     def scale(self, z: float) -> float:
-        """Pixels a metre at distance ``z``."""
+        """Return the pixels per metre at distance ``z``."""
         return self.focal / max(z, NEAR)
 
     def project(self, x: ArrayLike, y: ArrayLike, z: ArrayLike) -> Points:
-        """Metres, of shapes that broadcast to (...), to pixels (..., 2).
+        """Project metres, of shapes that broadcast to (...), to pixels (..., 2).
 
-        What is behind the near plane is taken to it.
+        Points behind the near plane are projected as if they were on it.
         """
         scale = self.focal / np.maximum(z, NEAR)
         right = np.asarray(x) * scale
@@ -79,14 +80,14 @@ class Camera:
 
 @dataclass(frozen=True)
 class Side:
-    """One side of the street, from the road outwards; distances from the centre line.
+    """One side of the street, from the road outwards, as distances from the centre line.
 
     Attributes:
         sign: -1 left, +1 right.
         kerb: where the road ends.
-        verge: where a strip of grass behind the kerb ends (= kerb without one).
+        verge: where a strip of grass behind the kerb ends (equal to ``kerb`` without one).
         edge: where the pavement ends.
-        facade: where the buildings stand; between edge and facade lie front gardens.
+        facade: where the buildings stand; front gardens lie between edge and facade.
     """
 
     sign: int
@@ -108,11 +109,11 @@ class Street:
     """Plan of the street.
 
     Attributes:
-        camera_offset: where the camera stands, as an offset.
-        curvature: of the centre line, 1 / metre.
+        camera_offset: offset of the camera.
+        curvature: curvature of the centre line, 1 / metre.
         sides: left and right.
-        lane: width of a lane; the kerbs lie a whole number of lanes apart.
-        parking: width of a parking lane at each kerb, 0 without.
+        lane: width of a lane; whole lanes fit between the kerbs, beside the parking lanes.
+        parking: width of the parking lane at each kerb, 0 without one.
         junction: (z, z) between which another road crosses, or None.
         zebra: z where a pedestrian crossing begins, or None; it is `ZEBRA` deep.
     """
@@ -150,15 +151,15 @@ class Street:
         )
 
     def x(self, offset: ArrayLike, z: ArrayLike) -> Points:
-        """Where ``offset`` lies at distance ``z``; a parabola stands for the bend."""
+        """Return x of ``offset`` at distance ``z``; the bend is a parabola."""
         return np.asarray(offset) - self.camera_offset + self.curvature / 2 * np.square(z)
 
     def heading(self, z: float) -> float:
-        """Direction of the street at ``z``, radians clockwise from the camera's axis."""
+        """Return the direction of the street at ``z``, radians clockwise from the camera's axis."""
         return math.atan(self.curvature * z)
 
     def clear(self, z: float, margin: float = 0.0) -> bool:
-        """Whether ``z`` is off junction and crossing by at least ``margin``."""
+        """Tell whether ``z`` is at least ``margin`` away from junction and crossing."""
         spans = [self.junction] if self.junction else []
         if self.zebra is not None:
             spans.append((self.zebra, self.zebra + self.ZEBRA))
@@ -171,10 +172,10 @@ class Light:
 
     Attributes:
         sun: (x, z) of the shadow that a metre of height casts on the ground.
-        strength: 0 overcast, 1 clear: how dark cast shadows are.
-        haze: colour that distance turns to.
-        visibility: metres over which 63 % of a colour turn to haze.
-        exposure: factors of red, green and blue: how bright and how warm the picture is.
+        strength: how dark cast shadows are, from 0 (overcast) to 1 (clear).
+        haze: colour that distant things take.
+        visibility: metres after which 63 % of a colour is haze.
+        exposure: factors of red, green and blue, which make the picture bright or warm.
     """
 
     sun: tuple[float, float]
@@ -197,12 +198,12 @@ class Light:
         )
 
     def facing(self, x: float, z: float) -> float:
-        """Brightness of an upright face whose outward normal is (x, z), of length 1."""
+        """Return the brightness of an upright face whose outward normal is (x, z), of length 1."""
         towards_sun = -(x * self.sun[0] + z * self.sun[1]) / math.hypot(*self.sun)
         return 0.84 + (0.08 + 0.20 * self.strength) * towards_sun
 
     def seen(self, color: Color, z: float, factor: float = 1.0) -> Color:
-        """``color`` under ``factor`` of light, through ``z`` metres of air."""
+        """Return ``color`` times ``factor`` of light, seen through ``z`` metres of air."""
         clear = math.exp(-z / self.visibility)
         lit, (red, green, blue) = blend(self.haze, tint(color, factor), clear), self.exposure
         return lit[0] * red, lit[1] * green, lit[2] * blue
@@ -210,7 +211,7 @@ class Light:
 
 @dataclass
 class Stage:
-    """All that a thing needs in order to paint itself."""
+    """Everything that a thing needs to paint itself."""
 
     canvas: Canvas
     camera: Camera
@@ -219,7 +220,7 @@ class Stage:
     surfaces: list[Surface] = field(default_factory=list)
 
     def worth(self, x: float, z: float, width: float, height: float) -> bool:
-        """Whether a thing standing at (x, z) is in view and high enough to be drawn."""
+        """Tell whether a thing at (x, z) is in view and high enough to be drawn."""
         scale = self.camera.scale(z)
         if z < NEAR or height * scale < _SMALLEST:
             return False
@@ -230,7 +231,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Surface:
-    """A textured plane: laid on last, where it is still visible; see `Canvas.texture`."""
+    """A textured plane; `Canvas.texture` draws it last, where it is visible."""
 
     segments: tuple[int, int]
     corners: Points
@@ -239,7 +240,7 @@ class Surface:
 
 
 def foot_shadow(x: float, z: float, width: float, height: float, light: Light) -> Points:
-    """Shadow (k, 2) of an upright thing: its width, swept along the sun and tapering a little."""
+    """Return the shadow (k, 2) of an upright thing: its width, swept along the sun, tapering."""
     cast = np.array(light.sun) * height
     side = np.array([cast[1], -cast[0]]) / np.hypot(*cast) * width / 2
     foot = np.array([x, z])
@@ -247,22 +248,22 @@ def foot_shadow(x: float, z: float, width: float, height: float, light: Light) -
 
 
 def contact_shadow(x: float, z: float, across: float, along: float) -> Points:
-    """The dark patch right under a thing, (k, 2), there under any sky."""
+    """Return the dark patch below a thing, (k, 2), which is there even without sun."""
     return np.array([x, z]) + circle(14) * (across, along)
 
 
 class Thing(Protocol):
-    """Something that stands in the street; things are painted from the farthest to the nearest."""
+    """Something that stands in the street. Things are painted from the farthest to the nearest."""
 
     @property
     def depth(self) -> float:
-        """Distance by which it is sorted."""
+        """Return the distance by which things are sorted."""
         ...
 
     def paint(self, stage: Stage) -> None:
-        """Draw it."""
+        """Draw the thing on the stage's canvas."""
         ...
 
     def shadows(self, light: Light) -> list[Points]:
-        """Polygons (k, 2) of (x, z) on the ground that it keeps in the dark."""
+        """Return polygons (k, 2) of (x, z) on the ground that lie in its shadow."""
         ...

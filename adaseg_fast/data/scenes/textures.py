@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Textures of the synthetic scenes, made once in a process and then only looked up.
+"""Textures of the synthetic scenes. Each process makes them once.
 
-All are uint8 with 128 as the neutral value (a factor of 1), and always the same bits: each comes
-from a generator with a seed of its own.
+All are uint8 with 128 as the neutral value (a factor of 1). They are always the same bits, since
+each comes from a generator with a seed of its own.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 Tile = NDArray[np.uint8]
 
-GROUND_TEXELS = 24.0  # a metre, of `asphalt`
-WALL_TEXELS = 32.0  # a metre, of `wall`
+GROUND_TEXELS = 24.0  # per metre, in `asphalt`
+WALL_TEXELS = 32.0  # per metre, in `wall`
 WALLS = ("plaster", "brick", "panel", "boards")
 CROWNS = 8
 
 
 def _noise(seed: int, size: int, roughness: float) -> NDArray[np.float64]:
-    """Periodic noise, (size, size), mean 0, deviation 1; amplitude falls as f**-roughness."""
+    """Return periodic noise, (size, size), mean 0, deviation 1, amplitudes f**-roughness."""
     white = np.random.default_rng(seed).standard_normal((size, size))
     frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None])
     frequency[0, 0] = np.inf
@@ -36,7 +36,7 @@ def _tile(factor: NDArray[np.float64]) -> Tile:
 
 @cache
 def asphalt() -> Tile:
-    """Ground, (2048, 2048): grain, stains and a few thin cracks."""
+    """Return ground, (2048, 2048): grain, stains and a few thin cracks."""
     cracks = np.abs(_noise(13, 512, 1.6)) < 0.006
     factor = 1.0 + 0.05 * _noise(11, 512, 0.2) + 0.06 * _noise(12, 512, 1.3) - 0.25 * cracks
     return np.tile(_tile(factor), (4, 4))
@@ -44,7 +44,7 @@ def asphalt() -> Tile:
 
 @cache
 def wall(name: str) -> Tile:
-    """Face of a wall, (1024, 1024), one of `WALLS`."""
+    """Return the face of a wall, (1024, 1024); ``name`` is one of `WALLS`."""
     y, x = np.mgrid[0:1024, 0:1024]
     factor = np.tile(1.0 + 0.02 * _noise(21, 512, 0.1) + 0.06 * _noise(22, 512, 1.4), (2, 2))
     if name == "brick":
@@ -65,7 +65,7 @@ def _blocks(
     contrast: float,
     seed: int,
 ) -> NDArray[np.float64]:
-    """Blocks of (width, height) texels, every other course shifted by half, with dark joints."""
+    """Return blocks of (width, height) texels with dark joints; every other course is shifted."""
     width, height = size
     course = y // height
     along = x + (course % 2) * (width // 2)
@@ -76,20 +76,20 @@ def _blocks(
 
 @cache
 def clouds() -> Tile:
-    """Density of clouds, (512, 512), 0 for clear air; it repeats seamlessly."""
+    """Return the density of clouds, (512, 512), periodic; 0 is clear air."""
     return np.clip(110 * (_noise(31, 512, 1.7) - 0.2), 0, 255).astype(np.uint8)
 
 
 @cache
 def grain() -> Tile:
-    """Sensor noise, (1280, 1280, 3), deviation 32 about 128."""
+    """Return sensor noise, (1280, 1280, 3), deviation 32 about 128."""
     noise = np.random.default_rng(41).standard_normal((1280, 1280, 3), np.float32)
     return np.clip(np.rint(128 + 32 * noise), 0, 255).astype(np.uint8)
 
 
 @cache
 def crown(number: int) -> tuple[Tile, Tile]:
-    """Foliage of a tree or bush: cover (opaque above 127) and shade, each (320, 320)."""
+    """Return foliage of a tree or bush: cover (opaque above 127) and shade, each (320, 320)."""
     size = 320
     y, x = np.mgrid[0:size, 0:size] / (size / 2) - 1.0
     rng = np.random.default_rng([51, number])
@@ -105,7 +105,7 @@ def crown(number: int) -> tuple[Tile, Tile]:
         light[nearer] = (-dy / radius)[nearer]
         depth = np.maximum(depth, ball)
     solid = depth + 0.30 * lumps + 0.28 * leaves + 0.1
-    solid[np.maximum(np.abs(x), np.abs(y)) > 0.98] = -1.0  # no leaf is cut by the border
+    solid[np.maximum(np.abs(x), np.abs(y)) > 0.98] = -1.0  # the border cuts no leaf
     shade = 1.0 + 0.28 * light + 0.22 * leaves + 0.10 * lumps - 0.15 * (y > 0.3)
     cover = cv2.GaussianBlur(np.where(solid > 0, 255, 0).astype(np.uint8), (3, 3), 0.8)
     return np.asarray(cover, np.uint8), _tile(np.clip(shade, 0.25, 1.9))

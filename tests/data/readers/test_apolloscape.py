@@ -79,7 +79,7 @@ def test_lists_cannot_leave_the_folder(root: Path, path: str, column: int) -> No
     line = ["road01_ins/a.jpg", "road01_ins/a.png"]
     line[column] = path
     (root / "evil_val.lst").write_text("\t".join(line))
-    with pytest.raises(DataError, match=r"evil_val\.lst: the path .* does not lie within"):
+    with pytest.raises(DataError, match=r"evil_val\.lst: the path .* must lie within"):
         ApolloScape(root, "val")
 
 

@@ -12,7 +12,7 @@ import pytest
 from adaseg_fast.data import DataError, open_dataset
 from adaseg_fast.data.images import write_png
 from adaseg_fast.data.readers.cityscapes import Cityscapes
-from support.data_trees import SIZE, cityscapes, patches, picture
+from support.data_trees import SIZE, cityscapes, patches, picture, write_deep
 
 # The publisher's table: train id of each label id; 255 where it is not evaluated.
 TRAIN_IDS = {
@@ -24,6 +24,14 @@ TRAIN_IDS = {
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return cityscapes(tmp_path / "cityscapes")
+
+
+def test_instances_of_another_size_are_refused(tmp_path: Path) -> None:
+    root = cityscapes(tmp_path / "data")
+    path = next((root / "gtFine" / "val").rglob("*_instanceIds.png"))
+    write_deep(path, np.zeros((SIZE[0], SIZE[1] - 1), np.uint16))
+    with pytest.raises(DataError, match=r"instanceIds\.png: 39 x 24 pixels"):
+        Cityscapes(root, "val", instances=True)[0]
 
 
 def test_frames_of_all_cities(root: Path) -> None:

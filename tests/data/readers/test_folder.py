@@ -153,7 +153,9 @@ def test_labels_folder_missing(root: Path) -> None:
 def test_two_images_for_one_label(root: Path) -> None:
     data = cv2.imencode(".jpg", pixels("a")[0])[1].tobytes()
     (root / "images" / "train" / "a.jpg").write_bytes(data)
-    with pytest.raises(DataError, match=r"a\.png: a\.jpg has the same name .* labels a\.png"):
+    with pytest.raises(
+        DataError, match=r"a\.png: a\.jpg differs in its suffix only, .* labels a\.png"
+    ):
         FolderDataset(root, "train")
 
 

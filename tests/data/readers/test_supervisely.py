@@ -75,7 +75,7 @@ def test_two_classes(root: Path) -> None:
 
 def test_split_is_the_papers_share(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
     assert len(SuperviselyPerson(root, "train")) == 18 and len(SuperviselyPerson(root, "val")) == 2
-    from adaseg_fast.data.files import Pair
+    from adaseg_fast.data.paired import Pair
 
     pairs = [Pair(Path(f"{n}.png"), Path(f"{n}.json"), str(n)) for n in range(5711)]
     monkeypatch.setattr(module, "_find_pairs", lambda folder: pairs)

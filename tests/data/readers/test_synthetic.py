@@ -335,7 +335,8 @@ def test_a_number_that_is_not_whole() -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"count": 0}, ValueError, "count must be 1 or more, got 0"),
+        ({"count": 0}, ValueError, "count must be 1 to 10000000, got 0"),
+        ({"count": 10**7 + 1}, ValueError, "count must be 1 to 10000000, got 10000001"),
         ({"seed": -1}, ValueError, "seed must be 0 or more, got -1"),
         ({"size": (63, 64)}, ValueError, "height must be 64 to 4096, got 63"),
         ({"size": (64, 4097)}, ValueError, "width must be 64 to 4096, got 4097"),

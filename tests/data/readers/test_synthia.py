@@ -60,7 +60,7 @@ def test_errors_name_the_file(root: Path) -> None:
     name = data[0].name
     path = root / "GT" / "LABELS" / f"{name}.png"
     write_png(path, np.zeros(SIZE, np.uint8))
-    with pytest.raises(DataError, match=rf"{name}\.png: wanted a 16-bit RGB PNG; this is a 8-bit"):
+    with pytest.raises(DataError, match=rf"{name}\.png: must be a 16-bit RGB PNG; this is a 8-bit"):
         data[0]
     stored = np.zeros((*SIZE, 3), np.uint16)
     stored[4, 6, 0] = 23
