@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The compiled kernels (csrc/), as they are.
+"""The compiled kernels of csrc/.
 
-Every backend has the functions named here; they fill arrays that the caller made. Arrays are
-NumPy arrays or, for this backend only, tuples (address, type number, shape, strides in elements).
+Every backend has the functions named here; they fill arrays that the caller has allocated. Arrays
+are NumPy arrays or, for this backend only, tuples (address, type number, shape, strides in
+elements).
 """
 
 from adaseg_fast._native import (

@@ -43,7 +43,7 @@ def build(folder: Path, sanitize: str = SANITIZERS[0]) -> Path:
     Raises:
         RuntimeError: no compiler, or it fails; its words are in the message.
     """
-    sources = [*sorted((CSRC / "cpu").glob("*.cpp")), HARNESS / "fuzz.cpp"]
+    sources = [*sorted((CSRC / "cpu").rglob("*.cpp")), HARNESS / "fuzz.cpp"]
     sources.append(HARNESS / "fuzz_driver.cpp")
     if sanitize == "thread":
         sources.append(HARNESS / "fuzz_threads.cpp")
@@ -97,7 +97,7 @@ def fuzz_with_clang(folder: Path, seconds: int, seed: int) -> int:
     program = folder / "libfuzzer"
     flags = [*PLAIN, *STRICT, f"-fsanitize=fuzzer,{SANITIZERS[0]}", f"-I{CSRC}", f"-I{HARNESS}"]
     flags += ["-Wno-unknown-pragmas", "-Wno-pass-failed"]
-    sources = [HARNESS / "fuzz.cpp", *sorted((CSRC / "cpu").glob("*.cpp"))]
+    sources = [HARNESS / "fuzz.cpp", *sorted((CSRC / "cpu").rglob("*.cpp"))]
     run([clang, *flags, *map(str, sources), "-o", str(program)])
     how = [f"-max_total_time={seconds}", f"-seed={seed + 1}", "-max_len=512", "-verbosity=0"]
     command = [str(program), *how, "-print_final_stats=1", f"-artifact_prefix={folder}/"]

@@ -87,7 +87,7 @@ def variant(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = pool.map(
             lambda source: compile_file(source, folder / f"{source.stem}.o", *flags),
-            sorted((CSRC / "cpu").glob("*.cpp")),
+            sorted((CSRC / "cpu").rglob("*.cpp")),
         )
         files = [str(bindings), *map(str, objects)]
     path = folder / f"_native{sysconfig.get_config_var('EXT_SUFFIX')}"
