@@ -5,7 +5,7 @@
 # default those of sm_75 to sm_120 that this nvcc knows, and PTX of the newest for devices to come.
 
 if(NOT ADASEG_CUDA MATCHES "^(AUTO|ON|OFF)$")
-  message(FATAL_ERROR "ADASEG_CUDA has to be AUTO, ON or OFF, not '${ADASEG_CUDA}'.")
+  message(FATAL_ERROR "ADASEG_CUDA must be AUTO, ON or OFF, not '${ADASEG_CUDA}'.")
 endif()
 
 set(ADASEG_WITH_CUDA OFF)
@@ -56,7 +56,7 @@ endfunction()
 # The kernels decide ties as on the CPU: no fused multiply-add that is not written down. The runtime
 # is linked in, so that the module loads on machines without CUDA.
 function(adaseg_add_cuda target)
-  file(GLOB sources CONFIGURE_DEPENDS csrc/cuda/*.cu)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS csrc/cuda/*.cu)
   target_sources(${target} PRIVATE ${sources} csrc/bindings/cuda.cpp)
   set(architectures "${CMAKE_CUDA_ARCHITECTURES}")
   if(adaseg_choose_architectures)

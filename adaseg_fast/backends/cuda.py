@@ -1,67 +1,75 @@
 # SPDX-License-Identifier: Apache-2.0
 """The CUDA kernels, with the names and arguments of ``protocol.DeviceKernels``.
 
-This is no backend to choose: tensors on a CUDA device always come here. Arrays are tuples (address,
-type number, shape, strides in elements). Memory for intermediate results comes from ``Scratch``,
-which torch's face implements, so that this module needs no torch.
+Tensors on a CUDA device always come here, so this is not a backend to choose. Arrays are tuples
+(address, type number, shape, strides in elements). Memory that a kernel needs beside its outputs
+comes from a ``Scratch``: its implementation uses torch, so that this module need not.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from adaseg_fast._native import Address, CudaModule
 
 NOT_BUILT = (
     "this installation of adaseg_fast has no CUDA kernels, so it cannot compute on tensors on a "
-    "CUDA device. Build it where CUDA's compiler is found (nvcc on the PATH, or named in CUDACXX): "
+    "CUDA device. Build it where CUDA's compiler is found (nvcc on the PATH, or named in "
+    "CUDACXX): "
     "ADASEG_CUDA=ON pip install --no-binary adaseg-fast --force-reinstall --no-deps adaseg-fast, "
     "or `ADASEG_CUDA=ON pip install .` in the source tree; or move the tensors to the CPU."
 )
 
 
 @cache
-def native_module() -> Any:
-    """The module of compiled CUDA kernels; RuntimeError where they were not built."""
+def native_module() -> CudaModule:
+    """The module of compiled CUDA kernels.
+
+    Raises:
+        RuntimeError: they were not built.
+    """
     try:
-        return importlib.import_module("adaseg_fast._native").cuda
-    except (ImportError, AttributeError):
+        from adaseg_fast._native import cuda
+    except ImportError:
         raise RuntimeError(NOT_BUILT) from None
+    return cuda
 
 
 class Scratch(Protocol):
-    """Device, stream and memory of one call; the memory must live until the call returns."""
+    """Where a call runs, and its memory, which must outlive the call."""
 
     device: int
     stream: int
 
-    def space(self, count: int) -> Any:
+    def space(self, count: int) -> Address:
         """``count`` bytes, aligned to 256, as an array."""
 
     def keys(self, count: int) -> Any:
         """``count`` int64 numbers, in a form that ``array`` and ``sort`` take."""
 
-    def array(self, keys: Any) -> Any:
+    def array(self, keys: Any) -> Address:
         """Such numbers as an array."""
 
     def sort(self, keys: Any) -> tuple[Any, Any]:
-        """The numbers in ascending order and their former places; equal ones keep their order."""
+        """The numbers in ascending order, and their former places; equal ones keep their order."""
 
 
 class CudaKernels:
-    """The kernels, launched on one device and stream; ``threads`` is ignored."""
+    """The kernels, launched on one device and stream. ``threads`` is not used."""
 
-    def __init__(self, native: Any, scratch: Scratch) -> None:
+    def __init__(self, native: CudaModule, scratch: Scratch) -> None:
         self._native = native
         self._scratch = scratch
         self._where = (scratch.device, scratch.stream)
 
     def sample(
         self,
-        image: Any,
-        phi: Any,
-        out: Any,
+        image: Address,
+        phi: Address,
+        out: Address,
         mean: Sequence[float],
         std: Sequence[float],
         threads: int,
@@ -69,9 +77,9 @@ class CudaKernels:
         self._native.sample(image, phi, out, mean, std, *self._where)
 
     def sample_backward(
-        self, grad: Any, phi: Any, grad_image: Any, std: Sequence[float], threads: int
+        self, grad: Address, phi: Address, grad_image: Address, std: Sequence[float], threads: int
     ) -> None:
-        """Sort the points by their pixels, so that each pixel's sum has a fixed order."""
+        """Sorting brings the points of each pixel together: its sum then has a fixed order."""
         (_address, _type, (items, _two, h, w), _strides), scratch = phi, self._scratch
         keys = scratch.keys(items * h * w)
         height, width = grad_image[2][2:]
@@ -80,25 +88,29 @@ class CudaKernels:
         self._native.sample_backward(grad, keys, order, grad_image, std, *self._where)
 
     def triangles(
-        self, phi: Any, out: Any, height: int, width: int, diagonal: int, threads: int
+        self, phi: Address, out: Address, height: int, width: int, diagonal: int, threads: int
     ) -> None:
         self._native.triangles(phi, out, height, width, diagonal, *self._where)
 
-    def rasterize(self, phi: Any, faces: Any, weights: Any, diagonal: int, threads: int) -> None:
+    def rasterize(
+        self, phi: Address, faces: Address, weights: Address, diagonal: int, threads: int
+    ) -> None:
         space = self._scratch.space(self._native.rasterize_workspace(phi))
         self._native.rasterize(phi, faces, weights, space, diagonal, *self._where)
 
-    def interpolate(self, scores: Any, phi: Any, out: Any, diagonal: int, threads: int) -> None:
+    def interpolate(
+        self, scores: Address, phi: Address, out: Address, diagonal: int, threads: int
+    ) -> None:
         space = self._scratch.space(self._native.interpolate_workspace(phi, *out[2][2:]))
         self._native.interpolate(scores, phi, out, space, diagonal, *self._where)
 
     def interpolate_backward(
         self,
-        grad: Any,
-        scores: Any,
-        phi: Any,
-        grad_scores: Any | None,
-        grad_phi: Any | None,
+        grad: Address,
+        scores: Address,
+        phi: Address,
+        grad_scores: Address | None,
+        grad_phi: Address | None,
         diagonal: int,
         threads: int,
     ) -> None:
@@ -108,18 +120,28 @@ class CudaKernels:
         )
 
     def interpolate_argmax(
-        self, scores: Any, phi: Any, out: Any, diagonal: int, threads: int
+        self, scores: Address, phi: Address, out: Address, diagonal: int, threads: int
     ) -> None:
         space = self._scratch.space(self._native.interpolate_argmax_workspace(phi, *out[2][1:]))
         self._native.interpolate_argmax(scores, phi, out, space, diagonal, *self._where)
 
     def boundary_mask(
-        self, labels: Any, out: Any, classes: Sequence[int] | None, ignore_index: int, threads: int
+        self,
+        labels: Address,
+        out: Address,
+        classes: Sequence[int] | None,
+        ignore_index: int,
+        threads: int,
     ) -> None:
         self._native.boundary_mask(labels, out, classes, ignore_index, *self._where)
 
     def nearest_boundary(
-        self, labels: Any, out: Any, classes: Sequence[int] | None, ignore_index: int, threads: int
+        self,
+        labels: Address,
+        out: Address,
+        classes: Sequence[int] | None,
+        ignore_index: int,
+        threads: int,
     ) -> None:
         space = self._scratch.space(self._native.nearest_boundary_workspace(labels))
         self._native.nearest_boundary(labels, out, space, classes, ignore_index, *self._where)

@@ -12,7 +12,7 @@ from torch import Tensor
 from adaseg_fast.backends.protocol import DeviceKernels
 from adaseg_fast.backends.select import get_backend, get_debug, kernels
 from adaseg_fast.backends.specs import Spec
-from adaseg_fast.ops._addresses import address_of, type_number
+from adaseg_fast.ops._addresses import address_of, check_dtype
 from adaseg_fast.ops._cuda import check_finite, cuda_kernels
 
 _DTYPES = {
@@ -76,7 +76,7 @@ class Call:
 
 
 def _as_numpy(tensor: Tensor) -> Any:
-    type_number(tensor)
+    check_dtype(tensor)
     if tensor.dtype == torch.bfloat16:
         tensor = tensor.float()
     return tensor.detach().numpy()

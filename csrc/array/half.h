@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Storage types of 16 bits, converted by integer arithmetic; all computing is done in float.
-// Rounding is to nearest, ties to even, as IEEE 754 asks; a device has instructions for it.
-// Included by the CPU loops and the CUDA kernels.
+// 16-bit types for storage; all computing is done in float. They are converted by integer
+// arithmetic, on a CUDA device by its own instructions; to nearest, ties to even (IEEE 754).
 #pragma once
 
 #include <cstring>
@@ -38,7 +37,7 @@ struct Half {
         } else if (magnitude >= 0x47800000u) {
             result = 0x7c00u; // 65536 and more, infinity
         } else if (magnitude < 0x38800000u) {
-            // Subnormal halves are multiples of 2^-24: adding 0.5 lets the float unit round there.
+            // Subnormal halves are multiples of 2^-24: adding 0.5 makes the float unit round there.
             result = float_to_bits(bits_to_float(magnitude) + 0.5f) - 0x3f000000u;
         } else {
             result = (magnitude - 0x38000000u + 0xfffu + ((magnitude >> 13) & 1u)) >> 13;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Python module: arrays -> checked views, GIL released, call.
-// The CUDA kernels, where they were built, are the submodule `cuda` (bindings/cuda.cpp).
-#include "bindings/views.h"
-#include "cpu/clones.h"
+// The Python module: arrays become checked views, the GIL is released, the kernel is called. The
+// CUDA kernels, where they were built, are the submodule `cuda` (bindings/cuda.cpp).
+#include "bindings/checks.h"
+#include "cpu/common/clones.h"
 #include "cpu/kernels.h"
 
 #ifndef ADASEG_VERSION
@@ -27,16 +27,12 @@ void py_sample(py::handle image_, py::handle phi_, py::handle out_, const std::v
 
 void py_sample_backward(py::handle grad_, py::handle phi_, py::handle grad_image_,
                         const std::vector<double> &std, int threads) {
-    const View grad = view_of(grad_), phi = sampling_tensor(phi_, 1);
-    const View target = view_of(grad_image_);
-    require(target.dims == 4 && target.shape[2] > 0 && target.shape[3] > 0,
-            "grad_image has an unexpected shape");
+    const View grad = view_of(grad_), phi = sampling_tensor(phi_, 1), of = view_of(grad_image_);
+    require_planes(of, "(N, C, H, W)", 4, 1, "grad_image");
     const View grad_image =
-        output(grad_image_, {phi.shape[0], target.shape[1], target.shape[2], target.shape[3]},
-               "grad_image");
-    require_shape(grad, {phi.shape[0], target.shape[1], phi.shape[2], phi.shape[3]}, "grad");
-    require(std.empty() || static_cast<int64_t>(std.size()) == target.shape[1],
-            "one std a channel");
+        output(grad_image_, {phi.shape[0], of.shape[1], of.shape[2], of.shape[3]}, "grad_image");
+    require_shape(grad, {phi.shape[0], of.shape[1], phi.shape[2], phi.shape[3]}, "grad");
+    require_std(std, of.shape[1]);
     py::gil_scoped_release nogil;
     sample_backward(grad, phi, grad_image, std, threads);
 }
@@ -82,23 +78,16 @@ void py_interpolate_argmax(py::handle scores_, py::handle phi_, py::handle out_,
     interpolate_argmax(scores, phi, out, diagonal_of(diagonal), threads);
 }
 
-using Classes = std::optional<std::vector<int64_t>>;
-
 void py_boundary_mask(py::handle labels_, py::handle out_, const Classes &classes,
                       int64_t ignore_index, int threads) {
-    const View labels = view_of(labels_);
-    require(labels.dims == 3, "labels has an unexpected shape");
-    const View out = mask_out(out_, labels);
+    const View labels = labels_in(labels_), out = mask_out(out_, labels);
     py::gil_scoped_release nogil;
     boundary_mask(labels, out, {classes, ignore_index}, threads);
 }
 
 void py_nearest_boundary(py::handle labels_, py::handle out_, const Classes &classes,
                          int64_t ignore_index, int threads) {
-    const View labels = view_of(labels_);
-    require(labels.dims == 3 && labels.shape[1] > 0 && labels.shape[2] > 0,
-            "labels has an unexpected shape");
-    const View out = nearest_out(out_, labels);
+    const View labels = labels_in(labels_), out = nearest_out(out_, labels);
     py::gil_scoped_release nogil;
     nearest_boundary(labels, out, {classes, ignore_index}, threads);
 }
@@ -106,13 +95,13 @@ void py_nearest_boundary(py::handle labels_, py::handle out_, const Classes &cla
 void py_solve_sampling(py::handle targets_, py::handle out_, double lam, bool homogeneous,
                        int threads) {
     const View targets = sampling_tensor(targets_, 2);
-    const View out = output(out_, {targets.shape[0], 2, targets.shape[2], targets.shape[3]}, "out");
-    require(out.type == targets.type, "out has an unexpected dtype");
+    const View out = output(out_, {targets.shape[0], 2, targets.shape[2], targets.shape[3]},
+                            targets.type, "out");
     py::gil_scoped_release nogil;
     solve_sampling(targets, out, lam, homogeneous, threads);
 }
 
-// The instruction set that the loops marked ADASEG_CLONES run with on this machine.
+// The instruction set that loops marked ADASEG_CLONES use on this machine.
 const char *instruction_set() {
 #ifdef ADASEG_HAS_CLONES
     __builtin_cpu_init();
@@ -122,6 +111,48 @@ const char *instruction_set() {
         return "AVX2";
 #endif
     return "baseline";
+}
+
+void bind_cpu(py::module_ &m) {
+    using py::arg;
+    m.def("sample", &py_sample, arg("image"), arg("phi"), arg("out"), arg("mean"), arg("std"),
+          arg("threads"),
+          "Gather the pixel nearest to each grid point (eq. (1)) into out (N, C, h, w).\n\n"
+          "With std, (pixel - mean) / std with one number per channel each; with both empty, the "
+          "pixels as they are.");
+    m.def("sample_backward", &py_sample_backward, arg("grad"), arg("phi"), arg("grad_image"),
+          arg("std"), arg("threads"),
+          "Scatter grad (N, C, h, w) back to the sampled pixels of grad_image (N, C, H, W).");
+    m.def("triangles", &py_triangles, arg("phi"), arg("out"), arg("height"), arg("width"),
+          arg("diagonal"), arg("threads"),
+          "List the grid's triangles as vertex numbers in out (N, T, 3), for an image of "
+          "height x width.");
+    m.def("rasterize", &py_rasterize, arg("phi"), arg("faces"), arg("weights"), arg("diagonal"),
+          arg("threads"),
+          "Find the triangle that owns each pixel, faces (N, H, W), and the pixel's barycentric "
+          "weights (N, 3, H, W).");
+    m.def("interpolate", &py_interpolate, arg("scores"), arg("phi"), arg("out"), arg("diagonal"),
+          arg("threads"),
+          "Interpolate scores (N, C, h, w) at every pixel of out (N, C, H, W) (sec. 3.3).");
+    m.def("interpolate_backward", &py_interpolate_backward, arg("grad"), arg("scores"), arg("phi"),
+          arg("grad_scores"), arg("grad_phi"), arg("diagonal"), arg("threads"),
+          "Turn grad (N, C, H, W) into the gradients to scores and phi; None for one that is not "
+          "wanted.");
+    m.def("interpolate_argmax", &py_interpolate_argmax, arg("scores"), arg("phi"), arg("out"),
+          arg("diagonal"), arg("threads"),
+          "Label every pixel of out (N, H, W) with the class of the highest interpolated score.");
+    m.def("boundary_mask", &py_boundary_mask, arg("labels"), arg("out"), arg("classes"),
+          arg("ignore_index"), arg("threads"),
+          "Mark the pixels on semantic boundaries in out (N, H, W).\n\n"
+          "classes holds the target classes; None means all of them.");
+    m.def("nearest_boundary", &py_nearest_boundary, arg("labels"), arg("out"), arg("classes"),
+          arg("ignore_index"), arg("threads"),
+          "Find the boundary pixel nearest to each point of a uniform grid, b(u) of eq. (2), as "
+          "relative coordinates in out (N, 2, h, w).");
+    m.def("solve_sampling", &py_solve_sampling, arg("targets"), arg("out"), arg("lam"),
+          arg("homogeneous"), arg("threads"),
+          "Minimise eq. (2) subject to eq. (3) for targets (N, 2, h, w).\n\n"
+          "With homogeneous, all fixed borders are 0: the linear part of the solution.");
 }
 
 } // namespace
@@ -138,18 +169,10 @@ PYBIND11_MODULE(_native, m) {
     m.attr("openmp") = false;
 #endif
     m.attr("instruction_set") = instruction_set();
+    m.attr("dtypes") = dtype_numbers();
 #ifdef ADASEG_CUDA
     py::module_ cuda = m.def_submodule("cuda");
     bind_cuda(cuda);
 #endif
-    m.def("sample", &py_sample);
-    m.def("sample_backward", &py_sample_backward);
-    m.def("triangles", &py_triangles);
-    m.def("rasterize", &py_rasterize);
-    m.def("interpolate", &py_interpolate);
-    m.def("interpolate_backward", &py_interpolate_backward);
-    m.def("interpolate_argmax", &py_interpolate_argmax);
-    m.def("boundary_mask", &py_boundary_mask);
-    m.def("nearest_boundary", &py_nearest_boundary);
-    m.def("solve_sampling", &py_solve_sampling);
+    bind_cpu(m);
 }

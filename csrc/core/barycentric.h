@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Barycentric weights from exact edge functions.
-// An owned pixel lies in its closed triangle, and the edge functions are exact integers, so no
+// A pixel lies in the closed triangle that owns it, and the edge functions are exact integers: no
 // weight leaves [0, 1], however thin the triangle is.
 #pragma once
 
@@ -8,7 +8,7 @@
 
 namespace adaseg {
 
-// Weights of the three corners at a pixel, and their change from a pixel to its right neighbour.
+// Weights of the three corners at a pixel, and their change from a pixel to the one on its right.
 struct Weights {
     double at[3], per_col[3];
 };
@@ -41,6 +41,16 @@ ADASEG_HD WeightGradients weight_gradients(const Point (&p)[3], int bits) {
         result.col[k] = static_cast<double>(static_cast<int64_t>(q.row) - s.row) * scale;
     }
     return result;
+}
+
+// Gradient, in a pixel's row and column, of the affine function with these values at the corners.
+struct Slope {
+    double row, col;
+};
+
+ADASEG_HD Slope slope_of(const double (&value)[3], const WeightGradients &g) {
+    const double d1 = value[1] - value[0], d2 = value[2] - value[0];
+    return {d1 * g.row[1] + d2 * g.row[2], d1 * g.col[1] + d2 * g.col[2]};
 }
 
 } // namespace adaseg

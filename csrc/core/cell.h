@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a cell of the sampling grid is split into two triangles.
+// How a cell of the sampling grid is split into two triangles, exactly on the lattice.
 // Corners in order: A = (i, j), B = (i, j+1), C = (i+1, j+1), D = (i+1, j). The main diagonal is
-// A-C. Triangle 2k of cell k holds the edge A-B, triangle 2k+1 the edge C-D; exact on the lattice.
+// A-C. Cells are numbered row by row. Triangle 2k of cell k has the edge A-B, triangle 2k+1 the
+// edge C-D.
 #pragma once
 
 #include "core/lattice.h"
@@ -10,7 +11,7 @@ namespace adaseg {
 
 enum class Diagonal : int { delaunay = 0, main = 1, anti = 2 };
 
-// |a| * |b| as a 128-bit number; no compiler extension, so that it is the same everywhere.
+// A product of 64-bit numbers, without the 128-bit integers that only some compilers have.
 struct Wide {
     uint64_t high, low;
 };
@@ -48,8 +49,8 @@ struct Split {
     bool folded; // a triangle is inverted
 };
 
-// The Delaunay rule takes the only diagonal that inverts no triangle where just one does, else the
-// one whose opposite angles add up to 180 degrees at most; the main one on a tie.
+// Where just one diagonal inverts no triangle, the Delaunay rule takes that one. Else it takes the
+// one whose opposite angles add up to at most 180 degrees; the main one on a tie.
 ADASEG_HD Split split_cell(Diagonal rule, Point a, Point b, Point c, Point d) {
     const int64_t abc = area2(a, b, c), acd = area2(a, c, d);
     const bool main_fits = abc >= 0 && acd >= 0;
@@ -58,7 +59,7 @@ ADASEG_HD Split split_cell(Diagonal rule, Point a, Point b, Point c, Point d) {
         return {rule == Diagonal::main, rule == Diagonal::main ? !main_fits : !anti_fits};
     if (!main_fits || !anti_fits)
         return {main_fits || !anti_fits, !main_fits && !anti_fits};
-    // sin(B + D) >= 0, each sine an area and each cosine a dot product of the same lengths.
+    // sin(B + D) >= 0: each sine is an area and each cosine a dot product, of the same lengths.
     return {sum_of_products_nonnegative(abc, dot(d, a, c), acd, dot(b, a, c)), false};
 }
 
@@ -72,6 +73,21 @@ ADASEG_HD Corners triangle_corners(int64_t a, int64_t grid_width, bool main, boo
     if (main)
         return second ? Corners{{a, c, d}} : Corners{{a, b, c}};
     return second ? Corners{{b, c, d}} : Corners{{a, b, d}};
+}
+
+ADASEG_HD int64_t triangle_count(int64_t grid_height, int64_t grid_width) {
+    return 2 * (grid_height - 1) * (grid_width - 1);
+}
+
+// Number of triangle `second` (0 or 1) of the cell (i, j).
+ADASEG_HD int64_t triangle_number(int64_t i, int64_t j, int64_t grid_width, int second) {
+    return 2 * (i * (grid_width - 1) + j) + second;
+}
+
+// The points of a triangle, from those of all vertices.
+ADASEG_HD void read_triangle_points(const Point *points, const Corners &corners, Point (&p)[3]) {
+    for (int k = 0; k < 3; ++k)
+        p[k] = points[corners.v[k]];
 }
 
 } // namespace adaseg

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The integer lattice on which pixel ownership is decided.
 // Relative coordinates are snapped once to multiples of 2^-bits pixel, with as many bits as keep
-// every coordinate below 2^31; from there on geometry is exact in 64-bit integers, so that all
+// every coordinate below 2^31. After that geometry is exact in 64-bit integers, so that all
 // backends, threads and instruction sets agree on every tie.
 // Conventions: (row, column); pixel (r, c) lies at (r << bits, c << bits).
 #pragma once
@@ -42,6 +42,18 @@ ADASEG_HD int32_t snap(double relative, int64_t extent, int bits) {
 ADASEG_HD Point snap_point(double row, double col, const Lattice &lattice) {
     return {snap(row, lattice.row_extent, lattice.bits),
             snap(col, lattice.col_extent, lattice.bits)};
+}
+
+// Whether a relative coordinate moves its point; outside [0, 1] it is clamped.
+ADASEG_HD bool moves_point(double relative) { return relative >= 0.0 && relative <= 1.0; }
+
+// Whether vertex (i, j) of a grid of rows x cols obeys eq. (3): the grid's first and last row and
+// column lie on the image's border.
+ADASEG_HD bool obeys_covering(Point p, int64_t i, int64_t j, int64_t rows, int64_t cols,
+                              const Lattice &lattice) {
+    return (i > 0 || p.row == 0) && (j > 0 || p.col == 0) &&
+           (i + 1 < rows || p.row == lattice.row_extent << lattice.bits) &&
+           (j + 1 < cols || p.col == lattice.col_extent << lattice.bits);
 }
 
 // Twice the signed area of a triangle; positive for the order (A, right of A, below it).

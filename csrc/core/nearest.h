@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pixel nearest to a relative coordinate (eq. 1).
 // The product is taken in double, where a 24-bit coordinate times a size is exact, so that ties are
-// true ties; they go to the even pixel. NaN becomes pixel 0, everything else is clamped.
+// true ties; they go to the even pixel. NaN becomes pixel 0; everything else is clamped.
 #pragma once
 
 #include "core/config.h"
@@ -16,8 +16,8 @@ ADASEG_HD int64_t nearest_pixel(double relative, int64_t size) {
     return static_cast<int64_t>(round_even(at < last ? at : last));
 }
 
-// Pixel of point `index` of `count` spread evenly over `size` pixels, ends included. The quotient
-// of two integers this small never rounds onto a tie that is none.
+// Pixel of point `index` of `count` points spread evenly over `size` pixels, ends included.
+// Integers this small have no quotient that rounding makes a tie.
 ADASEG_HD int64_t even_pixel(int64_t index, int64_t count, int64_t size) {
     if (count < 2)
         return 0;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Scores at the grid's vertices -> scores at every pixel, affine in each triangle (sec. 3.3).
-// A row is the sequence of its spans, one a triangle, found once for all channels. A span's value
-// at its first pixel comes from exact weights and advances by a constant. Where no grid is folded
-// the spans of a row are disjoint and are written from left to right as whole vectors, each one's
-// overhang being overwritten by the next; else later triangles have to win, and only own pixels are
-// written. The backward pass is in interpolate_backward.cpp.
+// A row is a sequence of spans, one per triangle, found once for all channels. A span's value at
+// its first pixel comes from exact weights and changes by a constant from pixel to pixel. Where no
+// grid is folded, the spans of a row are disjoint and are written from left to right as whole
+// vectors: each span overwrites the overhang of the one before. In a folded grid later triangles
+// must win, so only a span's own pixels are written.
 #include <cstring>
 
 #include "core/barycentric.h"
-#include "cpu/clones.h"
-#include "cpu/grid.h"
-#include "cpu/huge_pages.h"
+#include "cpu/common/clones.h"
+#include "cpu/common/grid.h"
+#include "cpu/common/huge_pages.h"
 #include "cpu/kernels.h"
 
 namespace adaseg {
@@ -36,8 +36,8 @@ void find_spans(const Grid &grid, Range band, std::vector<Span> &found) {
     found.clear();
     visit_triangles(grid, band, [&](int64_t i, int64_t j, int second) {
         const Corners corners = grid.corners(i, j, second);
-        const Point p[3] = {grid.points[corners.v[0]], grid.points[corners.v[1]],
-                            grid.points[corners.v[2]]};
+        Point p[3];
+        grid.read_points(corners, p);
         scan_triangle(grid, corners, band, [&](int64_t row, int64_t first, int64_t last) {
             Span span{static_cast<int32_t>(row),
                       static_cast<int32_t>(first),
@@ -51,7 +51,8 @@ void find_spans(const Grid &grid, Range band, std::vector<Span> &found) {
     });
 }
 
-// The channels of each vertex side by side, so that a span's lines are found for all at once.
+// The channels of each vertex side by side, so that a span's lines are found for all of them at
+// once.
 template <class T, class R> std::vector<R> by_vertex(const View &scores, int64_t n) {
     const int64_t channels = scores.shape[1], rows = scores.shape[2], cols = scores.shape[3];
     std::vector<R> values(rows * cols * channels);
@@ -67,7 +68,7 @@ template <class T, class R> std::vector<R> by_vertex(const View &scores, int64_t
     return values;
 }
 
-// Value at a span's first pixel and change from pixel to pixel, of every channel.
+// For every channel: the value at a span's first pixel and the change from pixel to pixel.
 template <class R>
 void find_lines(const Span &span, const R *values, int64_t channels, R *start, R *change) {
     const R *s0 = values + span.corner[0] * channels, *s1 = values + span.corner[1] * channels,
@@ -91,7 +92,7 @@ template <class R, class T> void store_row(const R *from, int64_t count, T *to) 
             to[k] = T(from[k]);
 }
 
-constexpr int64_t rows_at_once = 16; // keeps the spans of a slice of the band in cache
+constexpr int64_t rows_at_once = 16; // so few that their spans stay in the cache
 
 template <class T, class R>
 void fill_simple(const Grid &grid, const std::vector<R> &values, int64_t channels, Range band,

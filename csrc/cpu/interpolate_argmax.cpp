@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// Labels at every pixel straight from the scores at the grid's vertices; no score tensor at full
+// Labels at every pixel straight from the scores at the grid's vertices, without scores at full
 // size. A class that wins at all three corners of a triangle wins everywhere in it.
 // Where most triangles are of that kind and none is folded, only the others are scanned, and only
-// for the places where the label changes. A row's labels are running sums of changes: every edge is
-// given a label on each row it crosses, the same seen from both of its triangles, and a triangle
-// adds what differs from the label of its left edge to that of its right one. Noisy scores and
-// folded grids, where a pixel may have several triangles, are painted triangle by triangle.
-#include "cpu/candidates.h"
-#include "cpu/grid.h"
-#include "cpu/huge_pages.h"
+// for the places where the label changes. A row's labels are running sums of changes: every edge
+// has one label on each row that it crosses, the same seen from both of its triangles, and a
+// triangle adds the changes that lead from the label of its left edge to that of its right edge.
+// Noisy scores and folded grids, where a pixel may have several triangles, are painted triangle by
+// triangle.
+#include "core/label.h"
+#include "cpu/argmax/candidates.h"
+#include "cpu/argmax/row_changes.h"
+#include "cpu/common/grid.h"
+#include "cpu/common/huge_pages.h"
 #include "cpu/kernels.h"
-#include "cpu/row_changes.h"
 
 namespace adaseg {
 
 namespace {
 
-// Labels along an edge: its ends' best classes, which part where their scores cross.
+// Labels along an edge: the best class of its upper end, then, from the row where their scores
+// cross, that of its lower end.
 struct EdgeLabels {
     int32_t upper, lower;
     int64_t first_lower; // row
@@ -58,7 +61,7 @@ private:
         const double ahead = static_cast<double>(from[a]) - from[b];
         const double behind = static_cast<double>(to[b]) - to[a];
         double part = ahead / (ahead + behind);
-        part = part >= 0.0 && part <= 1.0 ? part : 0.5; // scores may be infinite
+        part = part >= 0.0 && part <= 1.0 ? part : 0.5; // NaN, where scores are infinite
         const int32_t begin = grid_.points[upper].row, end = grid_.points[lower].row;
         const double down = part * (end - begin);
         const int32_t whole = static_cast<int32_t>(down);
@@ -69,7 +72,8 @@ private:
     void add_left_border() {
         for (int64_t i = 0; i + 1 < grid_.rows; ++i) {
             const int64_t a = i * grid_.cols, d = a + grid_.cols;
-            // Borders that run back and forth (rows need not ascend) end what they began.
+            // Rows need not ascend along the border: where it runs back, labels are taken off
+            // again.
             const bool down = grid_.points[a].row <= grid_.points[d].row;
             const int64_t upper = down ? a : d, lower = down ? d : a;
             const EdgeLabels labels = edge_labels(upper, lower);
@@ -104,8 +108,8 @@ private:
                       });
     }
 
-    // Two classes, one of which wins at the corner `odd` alone: what parts them runs from one edge
-    // of that corner to the other, on each row between two pixels of the triangle.
+    // Two classes, one of which wins at the corner `odd` alone: the line between them runs from one
+    // edge of that corner to the other and crosses each row between two pixels of the triangle.
     void add_parting_line(const Corners &corners, int odd) {
         const int64_t one = edge_labels(corners.v[odd], corners.v[(odd + 1) % 3]).first_lower;
         const int64_t two = edge_labels(corners.v[odd], corners.v[(odd + 2) % 3]).first_lower;
@@ -115,8 +119,8 @@ private:
             const double line = candidates_.line(row);
             const int64_t col = static_cast<int64_t>(line);
             const double part = line - static_cast<double>(col);
-            // Where a pixel lies on the line, or nearly, rounding must not move it out of the
-            // triangle: changes of neighbours would come in the wrong order.
+            // Where a pixel lies on the line, or nearly, rounding must not move the change out of
+            // the triangle: it would be in the wrong order with those of its neighbours.
             const bool clear = part > 1e-5 && part < 1.0 - 1e-5;
             changes_.add(row, clear ? col + 1 : first_right_inside(corners, row), value);
         }
@@ -137,7 +141,7 @@ private:
         return candidates_.first_right(row, left, std::min(right, grid_.lattice.width));
     }
 
-    // Adds what leads from the label of the left edge to that of the right one.
+    // Adds the changes that lead from the label of the left edge to that of the right one.
     void add_row(int64_t row, int64_t left, int64_t right, int32_t label, int32_t after) {
         const int64_t last = std::min(right, grid_.lattice.width);
         if (left < last)
@@ -160,9 +164,8 @@ private:
 template <class T, class L>
 void paint(const Grid &grid, const VertexScores<T> &scores, Range band, L *out) {
     const int64_t width = grid.lattice.width;
-    if (!grid.covers) // 255 where labels are bytes, -1 where 255 is a class
-        std::fill(out + band.begin * width, out + band.end * width,
-                  static_cast<L>(sizeof(L) == 1 ? 255 : -1));
+    if (!grid.covers)
+        std::fill(out + band.begin * width, out + band.end * width, uncovered_label<L>());
     Candidates<T> candidates(scores);
     visit_triangles(grid, band, [&](int64_t i, int64_t j, int second) {
         const Corners corners = grid.corners(i, j, second);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gradients of the interpolation to the scores and to the positions of the vertices.
 // Sums are taken per triangle, then per vertex, always in the same order, so that they do not
-// depend on the number of threads. Which pixels a triangle owns is read from a map of owners, since
-// later triangles take pixels from earlier ones where the grid is folded.
+// depend on the number of threads. A map of owners tells which pixels a triangle owns, since later
+// triangles take pixels from earlier ones where the grid is folded.
 #include "core/barycentric.h"
-#include "cpu/grid.h"
+#include "cpu/common/grid.h"
 #include "cpu/kernels.h"
 
 namespace adaseg {
@@ -16,7 +16,7 @@ std::vector<int32_t> owners(const Grid &grid) {
     const int64_t height = grid.lattice.height, width = grid.lattice.width;
     std::vector<int32_t> face(height * width, -1);
     visit_triangles(grid, {0, height}, [&](int64_t i, int64_t j, int second) {
-        const int32_t number = static_cast<int32_t>(2 * (i * (grid.cols - 1) + j) + second);
+        const int32_t number = static_cast<int32_t>(triangle_number(i, j, grid.cols, second));
         scan_triangle(grid, grid.corners(i, j, second), {0, height},
                       [&](int64_t row, int64_t first, int64_t last) {
                           std::fill(&face[row * width + first], &face[row * width] + last, number);
@@ -25,13 +25,13 @@ std::vector<int32_t> owners(const Grid &grid) {
     return face;
 }
 
-// Sums over a triangle's own pixels of gradient times each corner's weight, one triple a channel.
+// Sums gradient times each corner's weight over a triangle's own pixels: three sums per channel.
 template <class T>
 void add_triangle(const Grid &grid, const std::vector<int32_t> &face, int32_t number,
                   const Corners &corners, const View &grad, int64_t n, std::vector<double> &sums) {
     const int64_t channels = grad.shape[1], width = grid.lattice.width, step = grad.strides[3];
-    const Point p[3] = {grid.points[corners.v[0]], grid.points[corners.v[1]],
-                        grid.points[corners.v[2]]};
+    Point p[3];
+    grid.read_points(corners, p);
     std::fill(sums.begin(), sums.end(), 0.0);
     scan_triangle(
         grid, corners, {0, grid.lattice.height}, [&](int64_t row, int64_t first, int64_t last) {
@@ -56,8 +56,8 @@ void add_triangle(const Grid &grid, const std::vector<int32_t> &face, int32_t nu
 template <class T>
 void add_motion(const Grid &grid, const Corners &corners, const View &scores, int64_t n,
                 const std::vector<double> &sums, double (&motion)[3][2]) {
-    const Point p[3] = {grid.points[corners.v[0]], grid.points[corners.v[1]],
-                        grid.points[corners.v[2]]};
+    Point p[3];
+    grid.read_points(corners, p);
     if (area2(p[0], p[1], p[2]) == 0)
         return; // owns no pixel
     const WeightGradients g = weight_gradients(p, grid.lattice.bits);
@@ -67,11 +67,10 @@ void add_motion(const Grid &grid, const Corners &corners, const View &scores, in
             s[k] = static_cast<double>(scores.item<T>(
                 n)[c * scores.strides[1] + (corners.v[k] / grid.cols) * scores.strides[2] +
                    (corners.v[k] % grid.cols) * scores.strides[3]]);
-        const double by_row = (s[1] - s[0]) * g.row[1] + (s[2] - s[0]) * g.row[2];
-        const double by_col = (s[1] - s[0]) * g.col[1] + (s[2] - s[0]) * g.col[2];
+        const Slope by = slope_of(s, g);
         for (int k = 0; k < 3; ++k) {
-            motion[k][0] -= sums[3 * c + k] * by_row * static_cast<double>(grid.lattice.row_extent);
-            motion[k][1] -= sums[3 * c + k] * by_col * static_cast<double>(grid.lattice.col_extent);
+            motion[k][0] -= sums[3 * c + k] * by.row * static_cast<double>(grid.lattice.row_extent);
+            motion[k][1] -= sums[3 * c + k] * by.col * static_cast<double>(grid.lattice.col_extent);
         }
     }
 }
@@ -83,15 +82,15 @@ void backward_item(const View &phi, const View &grad, const View &scores, int64_
     const std::vector<int32_t> face = owners(grid);
     const int64_t channels = grad.shape[1], w = grid.cols, vertices = grid.rows * w;
     const int64_t bins = channels + 2; // scores, then the two coordinates
-    // What a row of cells owes to the vertex row above it and to the one below it.
-    std::vector<double> owed((grid.rows - 1) * 2 * w * bins, 0.0);
+    // For each row of cells: what its triangles add to the vertices above and below it.
+    std::vector<double> added((grid.rows - 1) * 2 * w * bins, 0.0);
     parallel_for(grid.rows - 1, threads, [&](int64_t i) {
         std::vector<double> sums(3 * channels);
-        double *row = owed.data() + i * 2 * w * bins;
+        double *row = added.data() + i * 2 * w * bins;
         for (int64_t j = 0; j + 1 < w; ++j)
             for (int second = 0; second < 2; ++second) {
                 const Corners corners = grid.corners(i, j, second);
-                const int32_t number = static_cast<int32_t>(2 * (i * (w - 1) + j) + second);
+                const int32_t number = static_cast<int32_t>(triangle_number(i, j, w, second));
                 add_triangle<T>(grid, face, number, corners, grad, n, sums);
                 double motion[3][2] = {};
                 if (grad_phi.data)
@@ -109,9 +108,9 @@ void backward_item(const View &phi, const View &grad, const View &scores, int64_
         const int64_t i = v / w, j = v % w;
         double sum = 0;
         if (i > 0)
-            sum += owed[(((i - 1) * 2 + 1) * w + j) * bins + bin];
+            sum += added[(((i - 1) * 2 + 1) * w + j) * bins + bin];
         if (i + 1 < grid.rows)
-            sum += owed[(i * 2 * w + j) * bins + bin];
+            sum += added[(i * 2 * w + j) * bins + bin];
         return sum;
     };
     if (grad_scores.data)
@@ -126,9 +125,8 @@ void backward_item(const View &phi, const View &grad, const View &scores, int64_
                     const double at = static_cast<double>(
                         phi.item<P>(n)[axis * phi.strides[1] + (v / w) * phi.strides[2] +
                                        (v % w) * phi.strides[3]]);
-                    const bool moves = at >= 0.0 && at <= 1.0; // beyond, phi is clamped
                     grad_phi.as<P>()[(n * 2 + axis) * vertices + v] =
-                        P(moves ? total(v, channels + axis) : 0.0);
+                        P(moves_point(at) ? total(v, channels + axis) : 0.0);
                 }
         });
 }

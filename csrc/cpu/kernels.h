@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CPU kernels, each named as its operation. Views are checked by bindings/module.cpp: outputs are
-// C-contiguous, inputs have any strides; shapes as in the operations' Python docstrings.
+// The CPU kernels, each named as its operation. Views are checked by bindings/module.cpp: outputs
+// are C-contiguous, inputs have any strides, shapes are those of the operations' Python docstrings.
 // `threads` bounds the number of threads; results do not depend on it.
 #pragma once
 
-#include <optional>
 #include <vector>
 
-#include "core/cell.h"
 #include "array/view.h"
+#include "core/cell.h"
+#include "cpu/common/boundaries.h"
 
 namespace adaseg {
 
-// Per channel (x - mean) / std; empty vectors copy the pixels as they are.
+// (x - mean) / std, with one number per channel in each; empty vectors copy the pixels as they are.
 struct Normalization {
     std::vector<double> mean, std;
 };
@@ -34,11 +34,6 @@ void interpolate_backward(const View &grad, const View &scores, const View &phi,
                           int threads);
 void interpolate_argmax(const View &scores, const View &phi, const View &out, Diagonal diagonal,
                         int threads);
-
-struct Boundaries {
-    std::optional<std::vector<int64_t>> classes; // only boundaries that touch one of these
-    int64_t ignore_index;
-};
 
 void boundary_mask(const View &labels, const View &out, const Boundaries &which, int threads);
 void nearest_boundary(const View &labels, const View &out, const Boundaries &which, int threads);

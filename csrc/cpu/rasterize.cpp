@@ -1,24 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sampling grid's triangles, and which of them owns each pixel with what barycentric weights.
+// The triangle that owns each pixel, and the pixel's barycentric weights in it.
 #include "core/barycentric.h"
-#include "cpu/grid.h"
-#include "cpu/huge_pages.h"
+#include "cpu/common/grid.h"
+#include "cpu/common/huge_pages.h"
 #include "cpu/kernels.h"
 
 namespace adaseg {
-
-void triangles(const View &phi, const View &out, int64_t height, int64_t width, Diagonal diagonal,
-               int threads) {
-    const int64_t cells = (phi.shape[2] - 1) * (phi.shape[3] - 1);
-    parallel_for(phi.shape[0], threads, [&](int64_t n) {
-        const Grid grid = make_grid(phi, n, height, width, diagonal);
-        int64_t *to = out.as<int64_t>() + n * cells * 6;
-        visit_triangles(grid, {INT64_MIN, INT64_MAX}, [&](int64_t i, int64_t j, int second) {
-            for (const int64_t vertex : grid.corners(i, j, second).v)
-                *to++ = vertex;
-        });
-    });
-}
 
 void rasterize(const View &phi, const View &faces, const View &weights, Diagonal diagonal,
                int threads) {
@@ -39,10 +26,10 @@ void rasterize(const View &phi, const View &faces, const View &weights, Diagonal
                 }
                 visit_triangles(grid, band, [&](int64_t i, int64_t j, int second) {
                     const Corners corners = grid.corners(i, j, second);
-                    const Point p[3] = {grid.points[corners.v[0]], grid.points[corners.v[1]],
-                                        grid.points[corners.v[2]]};
+                    Point p[3];
+                    grid.read_points(corners, p);
                     const int32_t number =
-                        static_cast<int32_t>(2 * (i * (grid.cols - 1) + j) + second);
+                        static_cast<int32_t>(triangle_number(i, j, grid.cols, second));
                     scan_triangle(
                         grid, corners, band, [&](int64_t row, int64_t first, int64_t last) {
                             for (int64_t col = first; col < last; ++col) {

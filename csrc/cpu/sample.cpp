@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Eq. (1): gathers the pixel nearest to each grid point, with an optional fused normalisation, and
-// its transpose. Only the sampled pixels are touched; any strides, so interleaved images too.
+// Eq. (1): gathers the pixel nearest to each grid point, with optional normalisation in the same
+// pass, and the transpose of the gather. Only the sampled pixels are read. Images may have any
+// strides, so that interleaved channels need no copy.
+#include "core/finite.h"
 #include "core/nearest.h"
-#include "cpu/clones.h"
-#include "cpu/coordinates.h"
+#include "cpu/common/clones.h"
+#include "cpu/common/coordinates.h"
+#include "cpu/common/parallel.h"
 #include "cpu/kernels.h"
-#include "cpu/parallel.h"
 
 #include <type_traits>
 
@@ -21,13 +23,13 @@ ADASEG_CLONES bool offsets_of_row(const double *row, const double *col, int64_t 
     int64_t bad = 0;
     for (int64_t j = 0; j < count; ++j) {
         offsets[j] = nearest_pixel(row[j], height) * down + nearest_pixel(col[j], width) * right;
-        bad |= (row[j] - row[j] != 0.0) | (col[j] - col[j] != 0.0);
+        bad |= !is_finite(row[j]) | !is_finite(col[j]);
     }
     return bad == 0;
 }
 
-// Calls body(first point, number of points, offsets): for a row of points of an item, the element
-// offset of each one's pixel from the item's first pixel.
+// Calls body(first point, number of points, offsets) for each row of points of an item; the offsets
+// lead from the item's first pixel to each point's own, in elements.
 template <class F> void for_each_offsets(const View &image, const View &phi, int64_t n, F &&body) {
     const int64_t cols = phi.shape[3];
     std::vector<int64_t> offsets(cols);
@@ -38,50 +40,51 @@ template <class F> void for_each_offsets(const View &image, const View &phi, int
     });
 }
 
-// How many threads pay for a number of values.
+// As many threads as the work is worth.
 int threads_for(int64_t values, int threads) { return values > 65536 ? threads : 1; }
 
-template <class T>
-void copy_pixels(const View &image, const View &phi, const View &out, int threads) {
+// Writes change(c)(pixel) for each channel c and each point's pixel.
+template <class T, class To, class F>
+void gather(const View &image, const View &phi, const View &out, int threads, F &&change) {
     const int64_t channels = image.shape[1], points = phi.shape[2] * phi.shape[3];
     const int64_t items = image.shape[0];
     parallel_for(items, threads_for(items * channels * points, threads), [&](int64_t n) {
         for_each_offsets(image, phi, n, [&](int64_t first, int64_t count, const int64_t *offsets) {
             for (int64_t c = 0; c < channels; ++c) {
                 const T *from = image.item<T>(n) + c * image.strides[1];
-                T *to = out.as<T>() + (n * channels + c) * points + first;
+                To *to = out.as<To>() + (n * channels + c) * points + first;
+                const auto value = change(c);
                 for (int64_t p = 0; p < count; ++p)
-                    to[p] = from[offsets[p]];
+                    to[p] = value(from[offsets[p]]);
             }
         });
     });
 }
 
+template <class T>
+void copy_pixels(const View &image, const View &phi, const View &out, int threads) {
+    gather<T, T>(image, phi, out, threads, [](int64_t) { return [](T x) { return x; }; });
+}
+
 template <class T, class R>
 void normalize_pixels(const View &image, const View &phi, const View &out,
                       const Normalization &normalization, int threads) {
-    const int64_t channels = image.shape[1], points = phi.shape[2] * phi.shape[3];
-    const int64_t items = image.shape[0];
     const std::vector<R> mean(normalization.mean.begin(), normalization.mean.end());
     const std::vector<R> std(normalization.std.begin(), normalization.std.end());
-    std::vector<R> table; // of bytes there are but 256
-    if constexpr (std::is_same_v<T, uint8_t>)
-        for (int64_t c = 0; c < channels; ++c)
+    const auto normalize = [&](int64_t c) {
+        return [m = mean[c], s = std[c]](T x) { return (static_cast<R>(x) - m) / s; };
+    };
+    if constexpr (std::is_same_v<T, uint8_t>) { // with a table: there are few different values
+        std::vector<R> table;
+        for (int64_t c = 0; c < image.shape[1]; ++c)
             for (int x = 0; x < 256; ++x)
-                table.push_back((static_cast<R>(x) - mean[c]) / std[c]);
-    parallel_for(items, threads_for(items * channels * points, threads), [&](int64_t n) {
-        for_each_offsets(image, phi, n, [&](int64_t first, int64_t count, const int64_t *offsets) {
-            for (int64_t c = 0; c < channels; ++c) {
-                const T *from = image.item<T>(n) + c * image.strides[1];
-                R *to = out.as<R>() + (n * channels + c) * points + first;
-                for (int64_t p = 0; p < count; ++p)
-                    if constexpr (std::is_same_v<T, uint8_t>)
-                        to[p] = table[c * 256 + from[offsets[p]]];
-                    else
-                        to[p] = (static_cast<R>(from[offsets[p]]) - mean[c]) / std[c];
-            }
+                table.push_back(normalize(c)(static_cast<uint8_t>(x)));
+        gather<T, R>(image, phi, out, threads, [&](int64_t c) {
+            return [row = &table[c * 256]](uint8_t x) { return row[x]; };
         });
-    });
+    } else {
+        gather<T, R>(image, phi, out, threads, normalize);
+    }
 }
 
 } // namespace
@@ -95,16 +98,9 @@ void sample(const View &image, const View &phi, const View &out, const Normaliza
         });
         return;
     }
-    switch (item_size(image.type)) {
-    case 1:
-        return copy_pixels<uint8_t>(image, phi, out, threads);
-    case 2:
-        return copy_pixels<uint16_t>(image, phi, out, threads);
-    case 4:
-        return copy_pixels<uint32_t>(image, phi, out, threads);
-    default:
-        return copy_pixels<uint64_t>(image, phi, out, threads);
-    }
+    with_bits_type(image.type, [&](auto tag) {
+        copy_pixels<typename decltype(tag)::type>(image, phi, out, threads);
+    });
 }
 
 void sample_backward(const View &grad, const View &phi, const View &grad_image,
@@ -116,12 +112,12 @@ void sample_backward(const View &grad, const View &phi, const View &grad_image,
         with_float_type(grad.type, [&](auto grad_tag) {
             using G = typename decltype(grad_tag)::type;
             using A = typename Compute<T>::type;
-            // A plane is one thread's, so that points that share a pixel add up in a fixed order.
+            // One thread per plane: points that share a pixel add up in a fixed order.
             parallel_for(items * channels, threads, [&](int64_t k) {
                 const int64_t n = k / channels, c = k % channels;
                 T *to = grad_image.as<T>() + k * pixels;
                 std::fill(to, to + pixels, T(0.0f));
-                // Sixteen-bit sums would lose small terms: add in float, round once.
+                // 16-bit sums would lose small terms: add in float, then round.
                 std::vector<A> sums(sizeof(T) >= 4 ? 0 : pixels, A(0));
                 const A scale = std.empty() ? A(1) : A(std[c]);
                 for_each_offsets(

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Scores at the grid's vertices -> scores at every pixel. Owners are found first, once for all
-// channels; then a thread takes a few neighbouring pixels, works out their corners and weights, and
-// goes through the channels, writing 16 bytes at a time. The scores are small and stay in cache:
-// what costs is writing the output.
+// channels. Then there is one thread per few neighbouring pixels: it works out their corners and
+// weights and goes through the channels, writing 16 bytes at a time. The scores are small and stay
+// in the cache: the time goes into writing the output.
 #include "core/barycentric.h"
 #include "cuda/device/faces.h"
 #include "cuda/kernels.h"
@@ -22,8 +22,8 @@ template <class T> struct alignas(sizeof(T) * Pack<T>::size) Values {
     T at[Pack<T>::size];
 };
 
-// Offset: an integer that holds how far a vertex lies from another in the scores, in elements; with
-// 32 bits there are enough registers for more threads at once.
+// Offset is an integer type that holds the distance between two vertices in the scores, in
+// elements. With 32 bits the kernel needs fewer registers, so that more threads run at once.
 template <class T, class Offset> struct InterpolatePixels {
     using R = typename Compute<T>::type;
     static constexpr int count = Pack<T>::size;
@@ -33,7 +33,7 @@ template <class T, class Offset> struct InterpolatePixels {
     Array scores;
     T *out; // (items, channels, pixels)
     int64_t channels;
-    int64_t chunks; // pieces of the channels, each for other threads
+    int64_t chunks; // pieces of the channels, each with threads of its own
     bool aligned;   // planes begin at multiples of 16 bytes
 
     ADASEG_DEVICE void operator()(int64_t k, int64_t part) const {
@@ -89,7 +89,7 @@ private:
     }
 };
 
-// How far apart, in elements, the vertices of one channel lie at the most.
+// The largest distance between two vertices of one channel, in elements.
 int64_t extent(const View &scores) {
     return (scores.shape[2] - 1) * std::abs(scores.strides[2]) +
            (scores.shape[3] - 1) * std::abs(scores.strides[3]);

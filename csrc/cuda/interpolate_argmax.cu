@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Labels at every pixel straight from the scores at the grid's vertices: one byte a pixel is
-// written, and no score at full size exists. A class that wins at all three corners of a triangle
-// wins everywhere in it; elsewhere only classes are evaluated that no corner's winner beats at all
-// three corners. Four launches; where all grids are simple, the second and third return at once.
+// Labels at every pixel straight from the scores at the grid's vertices: one byte per pixel is
+// written, and scores at full size never exist. A class that wins at all three corners of a
+// triangle wins everywhere in it. In other triangles only those classes are evaluated that no
+// corner's winner beats at all three corners. Four launches; where all grids are simple, the second
+// and the third return at once.
 #include "core/barycentric.h"
 #include "cuda/device/faces.h"
 #include "cuda/kernels.h"
@@ -11,7 +12,7 @@ namespace adaseg::cuda {
 
 namespace {
 
-// Each vertex's best class; the lowest on a tie, and a NaN never wins, except as class 0.
+// Each vertex's best class; the lowest on a tie. NaN never wins, except in class 0.
 template <class T> struct FindBest {
     using R = typename Compute<T>::type;
 
@@ -36,7 +37,7 @@ template <class T> struct FindBest {
 
 template <class T> struct PaintLabels {
     using R = typename Compute<T>::type;
-    // Classes that are sorted out, as bits; of those beyond, all are evaluated.
+    // The first 256 classes have a bit that says whether to evaluate them; later ones always are.
     static constexpr int words = 8;
 
     struct Shared {
@@ -91,7 +92,8 @@ private:
         return scores.as<T>() + scores.offset(item, 0, at.row, at.col);
     }
 
-    // A warp a triangle, a lane a class: out is what one of the corners' winners beats everywhere.
+    // One warp per triangle, one lane per class: drops the classes that the winner of one corner
+    // beats at all three.
     ADASEG_DEVICE void choose(const Tile<32> &warp, Shared &shared, const Grids &grids,
                               int64_t item, int k, const ScanTriangle &t) const {
         const T *from[3];
@@ -142,7 +144,7 @@ private:
         return found;
     }
 
-    // All classes of a word that has not been sorted out.
+    // The bits of all classes of a word beyond the first 256.
     ADASEG_DEVICE uint32_t all_of_word(int64_t word) const {
         const int64_t left = classes - word * 32;
         return left >= 32 ? 0xffffffffu : (1u << left) - 1u;

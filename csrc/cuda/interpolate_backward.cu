@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gradients of the interpolation to the scores and to the positions of the vertices, without atomic
-// additions: a few threads a triangle add up gradient times weight over its own pixels in a fixed
-// order, then a thread a vertex gathers what its triangles hold, in their order.
+// additions: a few threads per triangle add up gradient times weight over its own pixels in a fixed
+// order, then one thread per vertex adds up the sums of its triangles in their order.
 #include "core/barycentric.h"
 #include "cuda/device/faces.h"
 #include "cuda/kernels.h"
@@ -10,9 +10,9 @@ namespace adaseg::cuda {
 
 namespace {
 
-constexpr int lanes = 8;               // threads a triangle
-constexpr int channels_at_once = 3;    // share the work of finding weights
-constexpr int64_t slice_pixels = 1024; // rows of larger triangles are shared out
+constexpr int lanes = 8;               // threads per triangle
+constexpr int channels_at_once = 3;    // that use the same weights
+constexpr int64_t slice_pixels = 1024; // larger triangles are cut into slices of their rows
 
 // Sums of gradient times weight, (items, slices, channels, 3 corners, triangles).
 template <class R> struct Sums {
@@ -32,7 +32,7 @@ template <class R> struct Sums {
     }
 };
 
-// Which of the corners a vertex is; -1 if it is none.
+// Which of the corners a vertex is; -1 if it is none of them.
 ADASEG_DEVICE int slot_of(int64_t vertex, const Corners &corners) {
     return vertex == corners.v[0]   ? 0
            : vertex == corners.v[1] ? 1
@@ -114,7 +114,7 @@ ADASEG_DEVICE void visit_triangles_of(const Grids &grids, int64_t item, int64_t 
             if (i < 0 || j < 0 || i + 1 >= grids.rows || j + 1 >= grids.cols)
                 continue;
             for (int second = 0; second < 2; ++second) {
-                const int64_t triangle = 2 * (i * (grids.cols - 1) + j) + second;
+                const int64_t triangle = triangle_number(i, j, grids.cols, second);
                 const Corners corners = grids.corners(item, triangle);
                 const int k = slot_of(vertex, corners);
                 if (k >= 0)
@@ -153,9 +153,8 @@ template <class R> struct GatherPhi {
         const Place at = place_of(vertex, grids.cols);
         for (int axis = 0; axis < 2; ++axis) {
             const double here = phi.read_float(phi.offset(item, axis, at.row, at.col));
-            const bool moves = here >= 0.0 && here <= 1.0; // beyond, phi is clamped
             grad_phi.write_float((item * 2 + axis) * grids.vertices() + vertex,
-                                 moves ? motion[axis] : 0.0);
+                                 moves_point(here) ? motion[axis] : 0.0);
         }
     }
 
@@ -179,8 +178,9 @@ private:
             for (int n = 0; n < 3; ++n)
                 s[n] = scores.read_float(from[n] + c * scores.strides[1]);
             const double sum = sums.total(item, c, k, triangle);
-            by_row += sum * ((s[1] - s[0]) * g.row[1] + (s[2] - s[0]) * g.row[2]);
-            by_col += sum * ((s[1] - s[0]) * g.col[1] + (s[2] - s[0]) * g.col[2]);
+            const Slope slope = slope_of(s, g);
+            by_row += sum * slope.row;
+            by_col += sum * slope.col;
         }
         motion[0] -= by_row * static_cast<double>(grids.lattice.row_extent);
         motion[1] -= by_col * static_cast<double>(grids.lattice.col_extent);

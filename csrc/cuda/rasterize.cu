@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which triangle owns each pixel, then a thread a pixel for its barycentric weights.
+// The triangle that owns each pixel, then its barycentric weights: one thread per pixel.
 #include "core/barycentric.h"
 #include "cuda/device/faces.h"
 #include "cuda/kernels.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Eq. (1): a thread a grid point gathers the pixel nearest to it, of all channels, with an optional
-// fused normalisation; and its transpose, where the points of a pixel have been brought together by
-// a sort, so that they add up in a fixed order without atomics.
+// Eq. (1): one thread per grid point gathers the pixel nearest to it, in all channels, with
+// optional normalisation in the same pass; and the transpose of the gather, for which a sort has
+// brought the points of each pixel together, so that they add up in a fixed order without atomics.
 #include "core/nearest.h"
 #include "cuda/device/array.h"
 #include "cuda/kernels.h"
@@ -140,16 +140,9 @@ void sample(const View &image, const View &phi, const View &out, const std::vect
         return normalize_pixels<double>(points, image, out, mean, std, stream);
     if (!std.empty())
         return normalize_pixels<float>(points, image, out, mean, std, stream);
-    switch (item_size(image.type)) {
-    case 1:
-        return copy_pixels<uint8_t>(points, image, out, stream);
-    case 2:
-        return copy_pixels<uint16_t>(points, image, out, stream);
-    case 4:
-        return copy_pixels<uint32_t>(points, image, out, stream);
-    default:
-        return copy_pixels<uint64_t>(points, image, out, stream);
-    }
+    with_bits_type(image.type, [&](auto tag) {
+        copy_pixels<typename decltype(tag)::type>(points, image, out, stream);
+    });
 }
 
 void sample_keys(const View &phi, const View &keys, int64_t height, int64_t width, Stream stream) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sampling grid's triangles as vertex numbers: a thread a cell.
+// The sampling grid's triangles as vertex numbers: one thread per cell.
 #include "cuda/device/grid.h"
 #include "cuda/kernels.h"
 
@@ -16,10 +16,8 @@ struct ListTriangles {
 
     ADASEG_DEVICE void operator()(int64_t cell, int64_t item) const {
         const Place at = place_of(cell, cols - 1);
-        const Split split = split_cell(diagonal, read_point(phi, item, at.row, at.col, lattice),
-                                       read_point(phi, item, at.row, at.col + 1, lattice),
-                                       read_point(phi, item, at.row + 1, at.col + 1, lattice),
-                                       read_point(phi, item, at.row + 1, at.col, lattice));
+        const Point a = read_point(phi, item, at.row, at.col, lattice);
+        const Split split = read_split(diagonal, phi, item, at.row, at.col, a, lattice);
         int64_t *to = out + (item * cells + cell) * 6;
         for (int second = 0; second < 2; ++second) {
             const Corners corners =

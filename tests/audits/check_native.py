@@ -3,13 +3,13 @@
 
     python tests/audits/check_native.py --grids 100000
     python tests/audits/check_native.py --sanitize thread --workers 2 --grids 2000
-    python tests/audits/check_native.py --input 8b8a3d22 # what a failure printed, once more
+    python tests/audits/check_native.py --input 8b8a3d22          # the input that a failure printed
     python tests/audits/check_native.py --libfuzzer 900           # seconds; with clang's libFuzzer
 
 Compiles csrc/cpu and the harness in tests/native (fuzz.cpp says what is checked) with GCC and runs
 it until the owners of all pixels of that many grids have been compared with exact ones; with the
-address and undefined-behaviour sanitizers, or with the thread sanitizer. Exit status 1 where a
-check does not hold or a sanitizer objects; the input is printed then.
+address and undefined-behaviour sanitizers, or with the thread sanitizer. Where a check does not
+hold or a sanitizer reports an error, the exit status is 1 and the input is printed.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ def compiler() -> str | None:
 
 
 def build(folder: Path, sanitize: str = SANITIZERS[0]) -> Path:
-    """Compile the kernels and the harness into ``folder``; the program.
+    """Compile the kernels and the harness into ``folder``; return the program.
 
     Raises:
-        RuntimeError: no compiler, or it fails; its words are in the message.
+        RuntimeError: there is no compiler, or it fails; the message holds its output.
     """
-    sources = [*sorted((CSRC / "cpu").glob("*.cpp")), HARNESS / "fuzz.cpp"]
+    sources = [*sorted((CSRC / "cpu").rglob("*.cpp")), HARNESS / "fuzz.cpp"]
     sources.append(HARNESS / "fuzz_driver.cpp")
     if sanitize == "thread":
         sources.append(HARNESS / "fuzz_threads.cpp")
@@ -56,7 +56,7 @@ def compile_file(source: Path, folder: Path, sanitize: str = SANITIZERS[0]) -> N
     """Compile one file into ``folder``, instrumented if it is a kernel."""
     flags = [*STRICT, f"-fsanitize={sanitize}"]
     if source.name == "fuzz.cpp":
-        flags = ["-O2"]  # what only looks at results need not be slow
+        flags = ["-O2"]  # it only checks results, so it can be fast
     elif not source.name.startswith("fuzz") and sanitize != "thread":
         flags.append("-fsanitize-coverage=trace-pc")
     flags += [f"-I{CSRC}", f"-I{HARNESS}", "-c", str(source)]
@@ -64,7 +64,7 @@ def compile_file(source: Path, folder: Path, sanitize: str = SANITIZERS[0]) -> N
 
 
 def link(folder: Path, sanitize: str = SANITIZERS[0]) -> Path:
-    """The program of the object files in ``folder``."""
+    """Link the object files in ``folder``; return the program."""
     objects = map(str, sorted(folder.glob("*.o")))
     threads = "-pthread" if sanitize == "thread" else "-fopenmp"
     program = folder / "fuzz"
@@ -86,10 +86,10 @@ def run(command: Sequence[str]) -> None:
 
 
 def fuzz_with_clang(folder: Path, seconds: int, seed: int) -> int:
-    """Let libFuzzer choose the inputs; 1 where it found a failure.
+    """Let libFuzzer choose the inputs; return 1 where it found a failure.
 
     Raises:
-        RuntimeError: no clang++, or it fails; its words are in the message.
+        RuntimeError: there is no clang++, or it fails; the message holds its output.
     """
     clang = shutil.which("clang++")
     if clang is None:
@@ -97,7 +97,7 @@ def fuzz_with_clang(folder: Path, seconds: int, seed: int) -> int:
     program = folder / "libfuzzer"
     flags = [*PLAIN, *STRICT, f"-fsanitize=fuzzer,{SANITIZERS[0]}", f"-I{CSRC}", f"-I{HARNESS}"]
     flags += ["-Wno-unknown-pragmas", "-Wno-pass-failed"]
-    sources = [HARNESS / "fuzz.cpp", *sorted((CSRC / "cpu").glob("*.cpp"))]
+    sources = [HARNESS / "fuzz.cpp", *sorted((CSRC / "cpu").rglob("*.cpp"))]
     run([clang, *flags, *map(str, sources), "-o", str(program)])
     how = [f"-max_total_time={seconds}", f"-seed={seed + 1}", "-max_len=512", "-verbosity=0"]
     command = [str(program), *how, "-print_final_stats=1", f"-artifact_prefix={folder}/"]
@@ -105,7 +105,7 @@ def fuzz_with_clang(folder: Path, seconds: int, seed: int) -> int:
 
 
 def environment() -> dict[str, str]:
-    """Threads that wait leave the processors to those that work; reports name the calls."""
+    """Variables that make waiting threads sleep, and sanitizers print stack traces."""
     return {
         **os.environ,
         "OMP_WAIT_POLICY": "passive",
@@ -116,13 +116,13 @@ def environment() -> dict[str, str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--grids", type=int, default=2000, help="(%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the random inputs (%(default)s)")
+    parser.add_argument("--grids", type=int, default=2000, help="grids to compare (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the inputs (%(default)s)")
     parser.add_argument("--sanitize", choices=SANITIZERS, default=SANITIZERS[0])
-    parser.add_argument("--workers", type=int, default=1, help="calling at once (%(default)s)")
+    parser.add_argument("--workers", type=int, default=1, help="callers at once (%(default)s)")
     parser.add_argument("--input", metavar="HEX", help="one input instead of random ones")
-    parser.add_argument("--libfuzzer", type=int, metavar="SECONDS", help="clang's, instead of ours")
-    parser.add_argument("--build", type=Path, help="keep what is compiled in this folder")
+    parser.add_argument("--libfuzzer", type=int, metavar="SECONDS", help="run clang's libFuzzer")
+    parser.add_argument("--build", type=Path, help="folder that keeps the compiled files")
     options = parser.parse_args(arguments)
     how = ["--grids", str(options.grids), "--seed", str(options.seed)]
     how += ["--workers", str(options.workers)]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The CUDA kernels compiled for host memory: sources, launches and workspaces, but no device.
 
-A C++ compiler makes a module of csrc/cuda once a session; it is then one more backend, called
-"cuda_host", through which all NumPy operations can be run. Blocks and threads run once in ascending
-and once in descending order, so that what depends on it would show.
+A C++ compiler makes a module of csrc/cuda once per session. It is then one more backend, called
+"cuda_host", which can run all NumPy operations. Blocks and threads run once in ascending and once
+in descending order, so that a result that depends on the order shows.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _compile(folder: Path) -> Path:
     if compiler is None or sys.platform == "win32":
         pytest.skip("no C++ compiler to run the CUDA kernels on host memory with")
     pybind11 = pytest.importorskip("pybind11", reason="needs pybind11 to bind the kernels")
-    sources = [*(ROOT / "csrc/cuda").glob("*.cu"), ROOT / "csrc/bindings/cuda.cpp"]
+    sources = [*(ROOT / "csrc/cuda").rglob("*.cu"), ROOT / "csrc/bindings/cuda.cpp"]
     sources.append(Path(__file__).with_name("host_module.cpp"))
     includes = [ROOT / "csrc", pybind11.get_include(), sysconfig.get_path("include")]
     flags = [*FLAGS, *(f"-I{path}" for path in includes)]
@@ -55,6 +55,7 @@ def _compile(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def host_module(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     """The compiled module; compiling takes some ten seconds."""
+    pytest.importorskip("adaseg_fast._native", reason="needs its numbers of the element types")
     path = _compile(tmp_path_factory.mktemp("cuda_on_host"))
     spec = importlib.util.spec_from_file_location("cuda_on_host", path)
     assert spec is not None and spec.loader is not None

@@ -10,7 +10,7 @@ void bind_cuda(pybind11::module_ &m);
 
 namespace {
 
-// Half of the threads never come to the barrier that the others wait for.
+// Half of the threads never reach the barrier that the others wait for.
 struct Diverge {
     struct Shared {};
     void operator()(const adaseg::cuda::Block &block, Shared &) const {
@@ -26,5 +26,5 @@ struct Diverge {
 PYBIND11_MODULE(cuda_on_host, m) {
     adaseg::bind_cuda(m);
     m.def("diverge", [] { adaseg::cuda::launch_blocks(nullptr, 1, Diverge{}, "diverge"); });
-    m.def("run_backwards", [](bool on) { adaseg::cuda::run_backwards = on; });
+    m.def("run_backwards", [](bool on) { adaseg::cuda::run_backwards = on; }, pybind11::arg("on"));
 }

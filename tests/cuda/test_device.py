@@ -181,7 +181,7 @@ def test_backward_is_the_same_every_time() -> None:
     for _ in range(2):
         torch.manual_seed(0)
         values = ops.interpolate(scores, phi, SIZE)
-        sampled = ops.sample(image, phi.detach())  # many points a pixel
+        sampled = ops.sample(image, phi.detach())  # many points per pixel
         loss = (values * torch.randn_like(values)).sum() + (sampled * sampled.sin()).sum()
         results.append(torch.autograd.grad(loss, (scores, phi, image)))
     for one, other in zip(*results, strict=True):
@@ -239,7 +239,7 @@ def test_another_stream() -> None:
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
-        torch.cuda._sleep(20_000_000)  # what waits for another stream comes too early
+        torch.cuda._sleep(20_000_000)  # work that waits for the wrong stream runs too early
         late = scores.clone().mul_(2)
         found = ops.interpolate(late, phi, SIZE)
     torch.cuda.current_stream().wait_stream(stream)
@@ -266,6 +266,6 @@ def test_nan_is_an_error_where_it_is_looked_for() -> None:
     with pytest.raises(ValueError, match="phi holds NaN or infinity"):
         ops.rasterize(phi, SIZE)
     adaseg_fast.set_debug(False)
-    faces, _ = ops.rasterize(phi, SIZE)  # and else never an access out of bounds
+    faces, _ = ops.rasterize(phi, SIZE)  # without debugging: never an access out of bounds
     assert faces.max() < 2 * (GRID[0] - 1) * (GRID[1] - 1)
     torch.cuda.synchronize()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The CUDA kernels on host memory, launches and workspaces included, against the oracle."""
+"""The CUDA kernels on host memory, with launches and workspaces, against the oracle."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ pytestmark = pytest.mark.usefixtures("on_host")
 any_case = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 FLOATS = (np.float64, np.float32, np.float16)
-# Image and grid: cells of several blocks; of less than a pixel; large ones, so that whole warps
-# walk a row and rows are shared out among blocks; a single row of pixels.
+# Image and grid: cells for several blocks; cells smaller than a pixel; cells so large that whole
+# warps walk a row and blocks share the rows; a single row of pixels.
 SIZES = [((70, 45), (12, 9)), ((9, 11), (14, 20)), ((170, 230), (2, 3)), ((1, 40), (3, 4))]
 
 
 def expected(name: str, *args: Any, **options: Any) -> Any:
-    """What the oracle says."""
+    """The oracle's result."""
     with backends.use_backend("reference"):
         return getattr(backends, name)(*args, **options)
 
@@ -69,7 +69,7 @@ def test_uncovered_pixels_have_no_owner(kind: str, diagonal: str) -> None:
 
 
 def test_a_grid_that_winds_over_itself_without_a_fold() -> None:
-    """No triangle is turned over, and pixels are covered twice all the same: it is open."""
+    """No triangle is inverted, yet some pixels are covered twice: the border is open."""
     radius, angle = np.meshgrid(np.linspace(0.1, 0.45, 4), np.linspace(0, 9, 30), indexing="ij")
     phi = np.stack([0.5 - radius * np.sin(angle), 0.5 - radius * np.cos(angle)])[None]
     faces, weights = backends.rasterize(phi, (60, 70))
@@ -149,7 +149,7 @@ def test_uncovered_pixels_are_zero_whatever_the_scores() -> None:
 
 
 def on_torch(host: ModuleType, name: str, *tensors: Any) -> None:
-    """A kernel on torch's tensors, which know bfloat16; other arguments stay as they are."""
+    """Call a kernel on torch tensors, which have bfloat16; other arguments stay as they are."""
     kernel = getattr(CudaKernels(host, HostScratch()), name)
     kernel(*(address_of(x) if isinstance(x, torch.Tensor) else x for x in tensors))
 
@@ -256,7 +256,7 @@ def test_backward_layouts(layout: str) -> None:
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_sample_backward(dtype: Any, std: list[float]) -> None:
     rng = np.random.default_rng(7)
-    phi = grids("folded", (9, 8), (6, 7), items=2)  # many points a pixel
+    phi = grids("folded", (9, 8), (6, 7), items=2)  # many points per pixel
     grad = rng.normal(size=(2, 3, 9, 8)).astype(dtype)
     found, exact = np.empty((2, 2, 3, 6, 7), dtype)
     backends.kernels().sample_backward(grad, phi, found, std, 1)

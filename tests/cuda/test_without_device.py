@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is said where there are no CUDA kernels, and the switch of debugging."""
+"""The error where there are no CUDA kernels, and the switch for debugging."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes -> a call of every kernel in csrc/cpu/kernels.h, its results checked the slow, obvious way.
-// An entry for libFuzzer; fuzz_driver.cpp makes inputs where there is none. check_native.py builds
-// and runs either.
+// Bytes -> a call of every kernel in csrc/cpu/kernels.h, whose results are checked in slow, obvious
+// ways. libFuzzer calls this; fuzz_driver.cpp does where there is no libFuzzer. check_native.py
+// builds and runs both.
 #include "fuzz_gradients.h"
 #include "fuzz_grids.h"
 #include "fuzz_pixels.h"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the harness fails, counts, and runs a kernel on several numbers of threads.
-// Included by fuzz.cpp and what it is made of.
 #pragma once
 
 #include <cstdio>
@@ -49,13 +48,13 @@ struct Counts {
     }
 };
 
-// The numbers of threads that each kernel is called with; all have to give the same bits.
+// The numbers of threads that each kernel is called with; all must give the same bits.
 inline std::vector<int> &thread_counts() {
     static std::vector<int> counts{1, 2, 4};
     return counts;
 }
 
-// Runs call(threads) for each count. Where phi is not finite every call has to refuse it. Returns
+// Runs call(threads) for each count. Every call must refuse a phi that is not finite. Returns
 // whether the outputs hold a result.
 template <class F>
 bool same_on_threads(bool finite, std::initializer_list<Array *> outputs, F &&call) {
@@ -83,8 +82,7 @@ bool same_on_threads(bool finite, std::initializer_list<Array *> outputs, F &&ca
     return finite;
 }
 
-// Of a result that was rounded to a type, as a part of its magnitude; with room for a few
-// roundings.
+// The relative error that a few roundings to a type may cause.
 inline double rounding(DType type) {
     switch (type) {
     case DType::f64:

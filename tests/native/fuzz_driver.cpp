@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes inputs for the harness in fuzz.cpp: random ones, and changes of those that reached code no
-// input before them did, as the compiler's -fsanitize-coverage=trace-pc tells.
+// Makes inputs for the harness in fuzz.cpp: random ones, and changed copies of those that reached
+// new code (-fsanitize-coverage=trace-pc tells).
 //
 //   fuzz --grids N [--seed S] [--workers W]   until N grids had their owners compared
 //   fuzz --input HEX                          one input again, as a failure printed it
 //
-// With several workers each runs its own inputs at the same time, every kernel on one thread and on
-// two; there is no guidance then. To be compiled without -fsanitize-coverage.
+// With several workers, each runs its own random inputs at the same time, every kernel on one
+// thread and on two. This file must be compiled without -fsanitize-coverage.
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -131,7 +131,7 @@ void __sanitizer_cov_trace_pc() {
         reached.fetch_add(1, std::memory_order_relaxed);
 }
 
-// Of the sanitizers' run-time library.
+// Defined in the sanitizers' run-time library.
 void __sanitizer_set_death_callback(void (*callback)());
 }
 

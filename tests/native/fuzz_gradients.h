@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is asked of the gradients of the interpolation: the sums over every pixel, taken plainly.
+// Checks the gradients of the interpolation against plain sums over all pixels.
 // Included by fuzz.cpp only.
 #pragma once
 
@@ -7,8 +7,8 @@
 
 namespace fuzz {
 
-// A sum of weight * value, and how large the terms were that made it: what rounding may make of it.
-// A weight is exact to a part of 1, however small it is.
+// A sum of weight * value, and the sum of its values' magnitudes, which bounds its rounding error:
+// a weight's error is relative to 1, however small the weight is.
 struct Sum {
     long double total = 0, magnitude = 0;
 
@@ -69,7 +69,7 @@ inline Gradients gradients_of(const GridCase &grid, const View &scores, const Vi
 }
 
 inline void check_close(const View &out, const Index &at, const Sum &exact, double tolerance) {
-    if (exact.magnitude > 3e4L) // more than 16 bits hold
+    if (exact.magnitude > 3e4L) // float16 may overflow
         return;
     FUZZ_CLOSE(get(out, at), exact.total, tolerance * exact.magnitude + smallest(out.type));
 }
@@ -89,7 +89,7 @@ inline void check_gradients(Source &source, const GridCase &grid, const Scores &
     if (!done)
         return;
     for (Array *wanted :
-         {&to_scores, &to_phi}) { // each is optional, and the same without the other
+         {&to_scores, &to_phi}) { // each is optional and does not depend on the other
         const std::vector<uint8_t> both(wanted->memory.get(), wanted->memory.get() + wanted->bytes);
         adaseg::interpolate_backward(grad.view, from, grid.phi.view,
                                      wanted == &to_scores ? to_scores.view : View{},

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is asked of the kernels that look at a sampling grid's triangles: owners and weights,
-// values, labels and gradients, each against exact arithmetic and over numbers of threads. Included
-// by fuzz.cpp only.
+// Checks the kernels that use a sampling grid's triangles: owners and weights, values and labels,
+// each against exact arithmetic and on several numbers of threads. Included by fuzz.cpp only.
 #pragma once
 
 #include "cpu/kernels.h"
@@ -92,7 +91,7 @@ inline void check_owners(const GridCase &grid, DType weight_type, Counts &counts
             const int64_t row = pixel / grid.width, col = pixel % grid.width;
             const int32_t face = faces.view.as<int32_t>()[n * pixels + pixel];
             FUZZ_CHECK(face == owners.face[pixel]);
-            if (owners.covers) // no holes; one owner a pixel where nothing is folded
+            if (owners.covers) // no holes; one owner per pixel where nothing is folded
                 FUZZ_CHECK(owners.folded ? owners.count[pixel] >= 1 : owners.count[pixel] == 1);
             std::array<long double, 3> exact{};
             if (face >= 0)
@@ -108,7 +107,7 @@ inline void check_owners(const GridCase &grid, DType weight_type, Counts &counts
 
 struct Scores {
     Array array;
-    bool plain = true; // finite, and of a magnitude that no type overflows at
+    bool plain = true; // finite, and so small that no type overflows
     double largest = 0.0;
 };
 
@@ -122,7 +121,7 @@ inline Scores make_scores(Source &source, const GridCase &grid, int64_t classes)
         double value = scale * source.around_zero();
         if (kind == 1) // classes tie
             value = std::nearbyint(2.0 * source.around_zero());
-        else if (kind == 2) // nowhere a difference
+        else if (kind == 2) // all scores are equal
             value = scale;
         else if (kind >= 3 && kind <= 5) // regions of one class each
             value += scale * 4.0 * ((at[2] / patches + at[3] / patches) % classes == at[1]);
@@ -138,7 +137,7 @@ inline Scores make_scores(Source &source, const GridCase &grid, int64_t classes)
     return made;
 }
 
-// Values of one channel in a pixel, exact but for the last sum.
+// The value of one channel in a pixel, exact except for the last sum.
 inline long double value_at(const GridCase &grid, const View &scores, int64_t n, int64_t channel,
                             int64_t pixel) {
     const Ownership &owners = grid.owners[n];

@@ -17,8 +17,8 @@ namespace fuzz {
 using adaseg::DType;
 using adaseg::View;
 
-// Reads the input, and when it is used up goes on with numbers that its bytes determine: a few
-// bytes make a whole case, and a longer input holds its coordinates by themselves.
+// Reads the input. When it is used up, its bytes determine the numbers that follow: a few bytes
+// make a whole case, while a longer input holds its coordinates byte by byte.
 class Source {
 public:
     Source(const uint8_t *data, size_t size) : data_(data), size_(size) {
@@ -64,7 +64,7 @@ struct Array {
 
 using Shape = std::vector<int64_t>;
 
-// C-contiguous and full of rubbish, as outputs are.
+// C-contiguous and filled with arbitrary values, as outputs are.
 inline Array make_output(DType type, const Shape &shape) {
     Array array;
     array.view.type = type;
@@ -82,7 +82,7 @@ inline Array make_output(DType type, const Shape &shape) {
     return array;
 }
 
-// In any order of dimensions, each of them dense, sliced, reversed or expanded.
+// With its dimensions in any order, each of them dense, sliced, reversed or expanded.
 inline Array make_input(Source &source, DType type, const Shape &shape) {
     Array array = make_output(type, shape);
     if (source.one_in(3))
@@ -142,7 +142,7 @@ inline void set_float(const View &view, const Index &at, double value) {
         using T = typename decltype(tag)::type;
         if constexpr (sizeof(T) == 8)
             view.as<T>()[offset(view, at)] = value;
-        else // beyond the largest float lies infinity; a plain cast would be undefined
+        else // infinity beyond the largest float, where a plain cast would be undefined
             view.as<T>()[offset(view, at)] =
                 T(std::abs(value) > 3.4e38
                       ? std::copysign(INFINITY, static_cast<float>(value < 0 ? -1 : 1))
@@ -177,7 +177,7 @@ enum class Kind : int {
     count
 };
 
-// One plain value of a coordinate that is `even` where the grid is uniform.
+// A coordinate of a kind; `even` is its value in a uniform grid.
 inline double coordinate(Source &source, Kind kind, double even, double step, int64_t last) {
     const double moved = even + 0.4 * step * source.around_zero();
     switch (kind) {
@@ -196,14 +196,14 @@ inline double coordinate(Source &source, Kind kind, double even, double step, in
         const double far[] = {-1e300, -1e30, -3.0, -1e-9, 1.0 + 1e-9, 2.5, 1e30, 1e300};
         return source.one_in(2) ? moved : far[source.below(8)];
     }
-    case Kind::quarters: // many vertices on one another and on common lines
+    case Kind::quarters: // many vertices coincide or lie on common lines
         return source.between(-1, 5) / 4.0;
     default:
         return moved;
     }
 }
 
-// Onto the covering constraints (3).
+// Moves the grid's border onto the image's, eq. (3).
 inline void cover(const View &phi) {
     const int64_t h = phi.shape[2], w = phi.shape[3];
     for_each_index(phi, [&](const Index &at) {

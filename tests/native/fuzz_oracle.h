@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which triangle owns each pixel, and with what weights, in exact 128-bit integers: every pixel is
-// asked about every triangle, by the signs of three areas, and nothing of csrc/core is used.
+// Finds the triangle that owns each pixel, and the weights, in exact 128-bit integers: every pixel
+// is compared with every triangle by the signs of three areas. Nothing of csrc/core is used.
 // Included by fuzz.cpp only.
 #pragma once
 
@@ -92,7 +92,7 @@ inline std::vector<Vertex> snap_all(const View &phi, int64_t item, const int64_t
     return found;
 }
 
-// All but the pixels' owners.
+// Everything except the pixels' owners.
 inline Ownership list_triangles(const View &phi, int64_t item, int64_t height, int64_t width,
                                 int rule) {
     Ownership found;
@@ -149,7 +149,7 @@ inline Ownership find_owners(const View &phi, int64_t item, int64_t height, int6
     return found;
 }
 
-// Of a pixel that a triangle owns: rational numbers, rounded once.
+// The weights of a pixel that a triangle owns: rational numbers, rounded once.
 inline std::array<long double, 3> weights_of(const Ownership &found, const Plain &t, int64_t row,
                                              int64_t col) {
     const Wide whole = area(t.at[0], t.at[1], t.at[2]);

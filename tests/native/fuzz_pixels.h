@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is asked of the kernels without triangles: sampling and its transpose, boundaries of labels,
-// and the solution of eq. (2). Included by fuzz.cpp only.
+// Checks the kernels without triangles: sampling and its transpose, boundaries of labels, and the
+// solution of eq. (2). Included by fuzz.cpp only.
 #pragma once
 
 #include "cpu/kernels.h"
@@ -21,7 +21,7 @@ inline int64_t nearest_pixel(double relative, int64_t size) {
     return std::llrint(std::min(std::max(relative * last, 0.0), last));
 }
 
-// Where each point of `phi` takes its pixel from.
+// The pixel that each point of `phi` takes.
 inline Index source_of(const View &phi, const Index &at, int64_t height, int64_t width) {
     return {at[0], at[1], nearest_pixel(get(phi, {at[0], 0, at[2], at[3]}), height),
             nearest_pixel(get(phi, {at[0], 1, at[2], at[3]}), width)};
@@ -121,7 +121,7 @@ inline __int128 label_at(const View &labels, const Index &at) {
     return label;
 }
 
-// Whether pixels of two labels are on a boundary.
+// Whether two labels make a boundary.
 inline bool parts(__int128 a, __int128 b, const adaseg::Boundaries &which) {
     if (a == b || a == which.ignore_index || b == which.ignore_index)
         return false;
@@ -217,7 +217,7 @@ inline void check_boundaries(Source &source) {
             }
 }
 
-// The equations of a least energy hold at every point that is free.
+// At every free point the derivative of the energy must be 0.
 inline void check_solution(Source &source) {
     const bool large = source.one_in(256); // enough values for several threads
     const int64_t items = large ? 3 : source.one_in(16) ? 0 : source.between(1, 3);

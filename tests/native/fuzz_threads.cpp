@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// OpenMP's parallel loops on plain std::threads, for the thread sanitizer alone: it does not see
-// how libgomp's threads wait for one another and would report races that are none. What is compiled
-// with GCC's -fopenmp calls these; the program is linked without -fopenmp.
+// OpenMP's parallel loops on plain std::threads, for the thread sanitizer only: it does not see how
+// libgomp's threads wait for one another and would report false races. Code compiled with GCC's
+// -fopenmp calls these functions; the program is linked without -fopenmp.
 #include <algorithm>
 #include <mutex>
 #include <thread>
@@ -46,7 +46,7 @@ void GOMP_parallel(void (*body)(void *), void *data, unsigned count, unsigned) {
         other.join();
 }
 
-// Whichever thread comes first sets the loop up.
+// The first thread sets up the loop.
 bool GOMP_loop_nonmonotonic_dynamic_start(long start, long end, long step, long chunk, long *from,
                                           long *to) {
     const std::lock_guard<std::mutex> lock(team->mutex);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernels under sanitizers on random inputs, in short, and that the harness finds mistakes."""
+"""A short run of the kernels under sanitizers; the harness finds planted mistakes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(
     reason="needs a compiler that takes GCC's flags, and its sanitizers",
 )
 
-# Statement of a kernel -> the same with a mistake that only a check or a sanitizer can tell.
+# Statement of a kernel, the same with a mistake, and what the check or the sanitizer says about it.
 MISTAKES = {
     "a wrong owner": (
         "face[row * width + col] = number;",
@@ -65,7 +65,7 @@ def test_two_thousand_grids(program: Path) -> None:
         for name, count in (line.rsplit(maxsplit=1) for line in done.stdout.splitlines())
     }
     assert counts["grids"] >= 2000
-    # Of every kind: folded or not, with (3) held or not, and some to be refused.
+    # All kinds occur: folded or not, with (3) held or not, and some that are refused.
     assert min(counts["folded"], counts["refused"]) > 0.02 * counts["grids"]
     assert 0.3 * counts["grids"] < counts["covering"] < counts["grids"]
     assert counts["places in the code reached"] > 5000
@@ -85,7 +85,7 @@ def test_mistakes_are_found(mistake: str, program: Path, folder: Path, tmp_path:
     done = run(broken, "--grids", "500")
     assert done.returncode != 0
     assert said in done.stderr
-    # What a failure prints shows it again.
+    # The input that a failure prints fails again.
     (found,) = (line for line in done.stderr.splitlines() if line.startswith("input: "))
     again = run(broken, "--input", found.removeprefix("input: "))
     assert again.returncode != 0

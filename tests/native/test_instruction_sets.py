@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kernels compiled for one instruction set each: all give the same bits.
 
-The module that is installed picks among instruction sets when it is loaded, so that on one machine
-the others are never run. Here each is compiled by itself, as is the code for compilers without
-vector types, and compared with the installed module.
+The installed module chooses an instruction set when it is loaded, so that on one machine the others
+never run. Here each one is compiled separately, and so is the code for compilers without vector
+types; each is compared with the installed module.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from support.compare import assert_same
 from support.grids import GRID_KINDS, grids, patchwork
 
 CSRC = Path(__file__).resolve().parents[2] / "csrc"
-# Little optimisation, which compiles faster, but what could change a result: vector instructions
-# for loops, and expensive ones, of which fused multiply-adds are some (where they are allowed).
+# Little optimisation, to compile fast, except what could change a result: vectorised loops, and the
+# expensive optimisations, which include fused multiply-adds where they are allowed.
 FLAGS = (
     *("-std=c++17", "-O1", "-ftree-vectorize", "-fexpensive-optimizations"),
     *("-ffp-contract=off", "-fPIC", "-w"),
 )
 ONE_SET = "-DADASEG_NO_CLONES"
-# Name: flags, and what /proc/cpuinfo has to list for the code to run.
+# Name: flags, and what /proc/cpuinfo must list for the code to run.
 VARIANTS = {
     "baseline": ((ONE_SET,), ()),
     "baseline, plain loops": ((ONE_SET, "-DADASEG_NO_VECTORS"), ()),
@@ -89,7 +89,7 @@ def variant(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = pool.map(
             lambda source: compile_file(source, folder / f"{source.stem}.o", *flags),
-            sorted((CSRC / "cpu").glob("*.cpp")),
+            sorted((CSRC / "cpu").rglob("*.cpp")),
         )
         files = [str(bindings), *map(str, objects)]
     path = folder / f"_native{sysconfig.get_config_var('EXT_SUFFIX')}"
@@ -117,7 +117,7 @@ def check_same(variant: str, function: Callable[[], Any]) -> None:
 
 
 def scores_for(phi: Array, classes: int, dtype: Any) -> Array:
-    """Of a network: mostly one class far ahead, some noise."""
+    """Scores like a network's: mostly one class far ahead, some noise."""
     rng = np.random.default_rng(classes)
     labels = patchwork(rng, phi.shape[2:], classes)
     scores = 4 * (labels == np.arange(classes)[:, None, None])

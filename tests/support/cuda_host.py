@@ -13,21 +13,20 @@ from adaseg_fast.backends.cuda import CudaKernels
 
 Array = NDArray[Any]
 
-# Numbers of the enumeration DType in csrc.
-NUMBERS = ["u1", "i1", "i2", "i4", "i8", "f2", "bfloat16", "f4", "f8", "b1", "u2", "u4", "u8"]
-
 
 def address_of(array: Array | None) -> Any:
     """A NumPy array as the compiled kernels take it."""
     if array is None:
         return None
-    number = NUMBERS.index(array.dtype.str[1:])
+    from adaseg_fast._native import dtypes  # test modules load without it
+
+    number = dtypes[array.dtype.name]
     strides = tuple(stride // array.itemsize for stride in array.strides)
     return array.ctypes.data, number, array.shape, strides
 
 
 class HostScratch:
-    """NumPy's memory, full of rubbish as a device's is."""
+    """NumPy's memory, filled with arbitrary values as a device's is."""
 
     device = 0
     stream = 0
@@ -52,7 +51,7 @@ class HostScratch:
 
 
 class HostBackend(ModuleType):
-    """The kernels as a backend: takes arrays, gives their addresses."""
+    """The kernels as a backend: replaces arrays by their addresses."""
 
     def __init__(self, native: ModuleType) -> None:
         super().__init__("cuda_host")

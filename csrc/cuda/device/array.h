@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Arrays as kernels take them by value, and the cutting of a workspace. Where speed does not depend
-// on it the element type is looked up at run time (the branch is the same for all threads), which
-// keeps the number of compiled kernels small.
+// Arrays as kernels take them by value, and workspaces cut into pieces. Where it costs no speed,
+// the element type is looked up at run time (the branch is the same for all threads), which keeps
+// the number of compiled kernels small.
 #pragma once
 
 #include "array/view.h"
@@ -24,68 +24,44 @@ struct Array {
     }
     template <class T> ADASEG_DEVICE T *as() const { return static_cast<T *>(data); }
 
-    // An element as R, whatever its type.
+#define ADASEG_READ(dtype, memory, name, kind)                                                     \
+    case DType::dtype:                                                                             \
+        return static_cast<R>(as<memory>()[at]);
+#define ADASEG_WRITE(dtype, memory, name, kind)                                                    \
+    case DType::dtype:                                                                             \
+        as<memory>()[at] = memory(static_cast<typename Compute<memory>::type>(value));             \
+        return;
+
+    // An element of any type.
     template <class R> ADASEG_DEVICE R read(int64_t at) const {
         switch (type) {
-        case DType::f32:
-            return static_cast<R>(as<float>()[at]);
-        case DType::f64:
-            return static_cast<R>(as<double>()[at]);
-        case DType::f16:
-            return static_cast<R>(static_cast<float>(as<Half>()[at]));
-        case DType::bf16:
-            return static_cast<R>(static_cast<float>(as<BFloat16>()[at]));
-        case DType::u8:
-        case DType::boolean:
-            return static_cast<R>(as<uint8_t>()[at]);
-        case DType::i8:
-            return static_cast<R>(as<int8_t>()[at]);
-        case DType::i16:
-            return static_cast<R>(as<int16_t>()[at]);
-        case DType::u16:
-            return static_cast<R>(as<uint16_t>()[at]);
-        case DType::i32:
-            return static_cast<R>(as<int32_t>()[at]);
-        case DType::u32:
-            return static_cast<R>(as<uint32_t>()[at]);
-        case DType::i64:
-            return static_cast<R>(as<int64_t>()[at]);
+            ADASEG_INTEGER_TYPES(ADASEG_READ)
+            ADASEG_FLOAT_TYPES(ADASEG_READ)
+        }
+        return R(0); // not reached: all types have a case
+    }
+    // An element of a floating-point type.
+    ADASEG_DEVICE double read_float(int64_t at) const {
+        using R = double;
+        switch (type) {
+            ADASEG_FLOAT_TYPES(ADASEG_READ)
         default:
-            return static_cast<R>(as<uint64_t>()[at]);
+            return 0.0; // not reached: the bindings check the type
         }
     }
-    // One of the floating-point types.
     ADASEG_DEVICE void write_float(int64_t at, double value) const {
         switch (type) {
-        case DType::f32:
-            as<float>()[at] = static_cast<float>(value);
-            break;
-        case DType::f64:
-            as<double>()[at] = value;
-            break;
-        case DType::f16:
-            as<Half>()[at] = Half(static_cast<float>(value));
-            break;
+            ADASEG_FLOAT_TYPES(ADASEG_WRITE)
         default:
-            as<BFloat16>()[at] = BFloat16(static_cast<float>(value));
+            return;
         }
     }
-    // A coordinate: one of the four floating-point types.
-    ADASEG_DEVICE double read_float(int64_t at) const {
-        switch (type) {
-        case DType::f32:
-            return as<float>()[at];
-        case DType::f64:
-            return as<double>()[at];
-        case DType::f16:
-            return static_cast<float>(as<Half>()[at]);
-        default:
-            return static_cast<float>(as<BFloat16>()[at]);
-        }
-    }
+
+#undef ADASEG_READ
+#undef ADASEG_WRITE
 };
 
-// Cuts a buffer into aligned pieces; without a buffer it only adds up their sizes.
+// Cuts a buffer into aligned pieces; without a buffer, only adds up their sizes.
 class Workspace {
 public:
     explicit Workspace(void *base) : base_(static_cast<char *>(base)) {}
@@ -106,8 +82,8 @@ struct Place {
     int64_t row, col;
 };
 
-// Row and column of element `k` of rows of `width`, both below 2^32, which every launch checks of
-// the numbers it counts: divisions of 64 bits cost a lot on a device.
+// Row and column of element `k` in rows of `width` elements. Both numbers are below 2^32, which
+// every launch checks: 64-bit divisions are slow on a device.
 ADASEG_DEVICE Place place_of(int64_t k, int64_t width) {
     const uint32_t row = static_cast<uint32_t>(k) / static_cast<uint32_t>(width);
     return {row, static_cast<uint32_t>(k) - row * static_cast<uint32_t>(width)};

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The device that calls go to, and what the kernels were built for.
+// The device that calls go to, and the toolkit that compiled the kernels.
 #pragma once
 
 #include <string>
 
 namespace adaseg::cuda {
 
-// Makes a device the calling thread's for as long as the object lives.
+// Makes a device current in the calling thread for as long as the object lives.
 class OnDevice {
 public:
     explicit OnDevice(int device);

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The owner of each pixel: plain stores where the grid is simple, else the highest triangle number
-// by an integer maximum, whose result does not depend on the order. Three launches with the grids'
-// own; the one that clears returns at once where every pixel has one owner.
+// by an atomic maximum, whose result does not depend on the order. This takes three launches: the
+// grids are made, faces are cleared (not where the grid is simple), triangles are painted.
 #pragma once
 
+#include "core/label.h"
 #include "cuda/device/scan.h"
 
 namespace adaseg::cuda {
 
-// Where a grid is not simple, faces become -1 and labels (bytes, or int32 if
-// `wide`; may be null) what uncovered pixels get.
+// Where a grid is not simple, sets faces to -1 and labels (bytes, or int32 if `wide`; may be null)
+// to the label of uncovered pixels.
 struct ClearFaces {
     struct Shared {};
 
@@ -29,9 +30,9 @@ struct ClearFaces {
              k += block_threads) {
             faces[base + k] = -1;
             if (labels && wide)
-                static_cast<int32_t *>(labels)[base + k] = -1;
+                static_cast<int32_t *>(labels)[base + k] = uncovered_label<int32_t>();
             else if (labels)
-                static_cast<uint8_t *>(labels)[base + k] = 255;
+                static_cast<uint8_t *>(labels)[base + k] = uncovered_label<uint8_t>();
         }
     }
 };
@@ -48,7 +49,7 @@ struct PaintFaces {
     struct Shared {};
 
     int32_t *faces;
-    bool only_needed; // simple grids are left out
+    bool only_needed; // skips simple grids
 
     ADASEG_DEVICE bool needed(const Block &block, const Grids &grids, int64_t item) const {
         return !only_needed || !grids.simple(block, item);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A batch of sampling grids on the device: vertices on the lattice, each cell's diagonal, and
 // whether each grid is simple (it covers the image and nothing is folded: every pixel has exactly
-// one triangle), which later kernels of the same call ask for, so that nothing goes through the
-// host. Made by one kernel; each of its blocks leaves its findings in a byte of its own, so that
-// nothing has to be cleared beforehand.
+// one triangle). Later kernels of the same call read this on the device, so that nothing goes
+// through the host. One kernel makes it all; each of its blocks writes what it found to a byte of
+// its own, so that nothing must be cleared beforehand.
 #pragma once
 
 #include "core/cell.h"
@@ -12,20 +12,20 @@
 
 namespace adaseg::cuda {
 
-constexpr int most_findings = block_threads; // a later block reads them with one load a thread
+constexpr int most_findings = block_threads; // a later block reads one per thread
 
 struct Grids {
     Lattice lattice;
     int64_t items, rows, cols; // of the sampling tensor
     Point *points;             // (items, rows, cols)
-    uint8_t *main;             // (items, cells): split along A-C
-    uint8_t *broken;           // (items, finding_count): any of them means not simple
+    uint8_t *main;             // (items, cells): whether a cell is split along A-C
+    uint8_t *broken;           // (items, finding_count): all 0 where the grid is simple
     int32_t finding_count;
     Diagonal diagonal;
 
     ADASEG_HD int64_t vertices() const { return rows * cols; }
     ADASEG_HD int64_t cells() const { return (rows - 1) * (cols - 1); }
-    ADASEG_HD int64_t triangles() const { return 2 * cells(); }
+    ADASEG_HD int64_t triangles() const { return triangle_count(rows, cols); }
     ADASEG_HD int64_t pixels() const { return lattice.height * lattice.width; }
 
     ADASEG_DEVICE Corners corners(int64_t item, int64_t triangle) const {
@@ -35,10 +35,10 @@ struct Grids {
                                 main[item * cells() + cell] != 0, (triangle & 1) != 0);
     }
     ADASEG_DEVICE void read_points(int64_t item, const Corners &corners, Point (&p)[3]) const {
-        for (int k = 0; k < 3; ++k)
-            p[k] = points[item * vertices() + corners.v[k]];
+        read_triangle_points(points + item * vertices(), corners, p);
     }
-    // Whether every pixel has exactly one triangle: a barrier.
+    // Whether every pixel has exactly one triangle. All threads of a block call it: it is a
+    // barrier.
     ADASEG_DEVICE bool simple(const Block &block, int64_t item) const {
         return !block.any(block.thread() < finding_count &&
                           broken[item * finding_count + block.thread()] != 0);
@@ -68,7 +68,15 @@ ADASEG_DEVICE Point read_point(const Array &phi, int64_t item, int64_t i, int64_
     return snap_point(phi.read_float(at), phi.read_float(at + phi.strides[1]), lattice);
 }
 
-// The fill of Grids, and `also(item, vertex)` for each vertex, to save a launch.
+// How cell (i, j) of a sampling tensor is split; `a` is its corner A.
+ADASEG_DEVICE Split read_split(Diagonal diagonal, const Array &phi, int64_t item, int64_t i,
+                               int64_t j, Point a, const Lattice &lattice) {
+    return split_cell(diagonal, a, read_point(phi, item, i, j + 1, lattice),
+                      read_point(phi, item, i + 1, j + 1, lattice),
+                      read_point(phi, item, i + 1, j, lattice));
+}
+
+// Fills Grids, and calls `also(item, vertex)` for each vertex, to save a launch.
 template <class Also> struct MakeGrids {
     struct Shared {};
 
@@ -96,15 +104,10 @@ private:
         const Point a = read_point(phi, item, i, j, lattice);
         grids.points[item * grids.vertices() + v] = a;
         also(item, v);
-        const bool covers = (i > 0 || a.row == 0) && (j > 0 || a.col == 0) &&
-                            (i + 1 < grids.rows || a.row == lattice.row_extent << lattice.bits) &&
-                            (j + 1 < grids.cols || a.col == lattice.col_extent << lattice.bits);
+        const bool covers = obeys_covering(a, i, j, grids.rows, grids.cols, lattice);
         bool is_folded = false;
         if (i + 1 < grids.rows && j + 1 < grids.cols) {
-            const Split split =
-                split_cell(grids.diagonal, a, read_point(phi, item, i, j + 1, lattice),
-                           read_point(phi, item, i + 1, j + 1, lattice),
-                           read_point(phi, item, i + 1, j, lattice));
+            const Split split = read_split(grids.diagonal, phi, item, i, j, a, lattice);
             grids.main[item * grids.cells() + i * (grids.cols - 1) + j] = split.main;
             is_folded = split.folded;
         }

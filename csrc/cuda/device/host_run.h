@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The stand-in for a device, for tests only (launch.h includes it without nvcc): blocks run one
-// after another, the threads of a block as fibers that change places at barriers. A race shows as a
-// result that depends on `run_backwards`, which reverses the order of blocks and threads; threads
-// that wait for different barriers are an error.
+// Stands in for a device, for tests only (launch.h includes it where nvcc does not compile). Blocks
+// run one after another; the threads of a block are fibers that change places at barriers. A race
+// shows as a result that depends on `run_backwards`, which reverses the order of blocks and
+// threads. Threads that wait for different barriers are an error.
 #pragma once
 
 #include <setjmp.h>
@@ -22,8 +22,8 @@ inline bool run_backwards = false;
 
 inline int64_t in_order(int64_t k, int64_t count) { return run_backwards ? count - 1 - k : k; }
 
-// Runs body(0), ..., body(count - 1) interleaved: each gives way to the next in `yield`. Fibers are
-// made once and then jumped between, which unlike swapcontext needs no system call.
+// Runs body(0), ..., body(count - 1) interleaved: `yield` goes to the next one. Fibers are made
+// once; unlike swapcontext, jumps between them need no system call.
 class Fibers {
 public:
     static Fibers &get() {
@@ -51,7 +51,7 @@ public:
                 }
             }
             if (!moved_) {
-                all_.clear(); // they would wait on
+                all_.clear(); // else they would wait in the next call too
                 throw std::logic_error("the threads of a block wait for different barriers");
             }
         }

@@ -1,28 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // How kernels are launched and what their threads can do together. A kernel is a plain struct of
-// parameters with an operator(): called for each index, by each thread of a block, or by each
+// parameters with an operator(), called for each index, by each thread of a block, or by each
 // thread of a tile (a warp or a power-of-two part of one). Compiled by nvcc it runs on the device;
-// by a C++ compiler, on host memory by the stand-in of host_run.h, so that tests need no device.
+// compiled by a C++ compiler it runs on host memory (host_run.h), so that tests need no device.
 #pragma once
 
 #include <stdexcept>
 #include <string>
 
 #include "core/config.h"
+#include "cuda/device/stream.h"
 
 namespace adaseg::cuda {
 
-using Stream = void *; // a cudaStream_t
-
 constexpr int block_threads = 256;
 
-// Blocks needed for `count` pieces of work, `each` a block; at least one.
+// Blocks needed for `count` pieces of work, `each` of them per block; at least one.
 inline int64_t blocks_for(int64_t count, int64_t each) {
     return count > each ? (count + each - 1) / each : 1;
 }
 
-// Into how many pieces `channels` are cut so that some thousand warps are busy: `threads` there are
-// without cutting.
+// The number of pieces to cut `channels` into so that thousands of warps are busy; uncut channels
+// would use `threads` threads.
 inline int64_t pieces_of_channels(int64_t threads, int64_t channels) {
     constexpr int64_t enough = int64_t{1} << 18;
     const int64_t pieces = blocks_for(enough, threads > 0 ? threads : enough);
@@ -56,7 +55,7 @@ public:
     template <class T> ADASEG_DEVICE T shuffle_xor(T value, int mask) const {
         return __shfl_xor_sync(members(), value, mask, lanes);
     }
-    // Bit k: whether it holds for lane k.
+    // Bit k tells whether `holds` is true in lane k.
     ADASEG_DEVICE uint32_t ballot(bool holds) const {
         const uint32_t all = __ballot_sync(members(), holds);
         return lanes == 32 ? all : (all >> first()) & ((1u << (lanes & 31)) - 1u);
@@ -76,7 +75,7 @@ public:
     ADASEG_DEVICE int warp() const { return thread() / 32; }
     ADASEG_DEVICE Tile<32> lanes() const { return {}; }
     ADASEG_DEVICE void sync() const { __syncthreads(); }
-    // Whether it holds for any thread; a barrier as well.
+    // Whether `holds` is true in any thread; also a barrier.
     ADASEG_DEVICE bool any(bool holds) const { return __syncthreads_or(holds); }
 };
 
@@ -191,7 +190,7 @@ ADASEG_DEVICE int highest_bit(uint32_t bits) {
 #endif
 }
 
-// Reductions over a tile: every lane gets the result, always added up in the same order.
+// Reductions over a tile: every lane gets the result. Sums have a fixed order.
 template <int lanes, class T> ADASEG_DEVICE T sum_over(const Tile<lanes> &tile, T value) {
     for (int mask = lanes / 2; mask > 0; mask /= 2)
         value += tile.shuffle_xor(value, mask);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scan conversion by blocks. A block takes a batch of triangles: a thread a triangle sets it up, a
-// thread a row finds the columns that the triangle owns there (exactly, core/edge.h), and small
-// groups of threads walk these spans, so that neither large nor thin triangles leave threads idle.
-// What happens to a pixel is told by `Paint`, a struct with
-//   Shared: what a block keeps for it;
+// Scan conversion by blocks. A block takes a batch of triangles. One thread per triangle sets it
+// up, one thread per row finds the columns that the triangle owns there (exactly, core/edge.h), and
+// small groups of threads walk these spans, so that neither large nor thin triangles leave threads
+// idle. `Paint` says what happens to a pixel. It is a struct with
+//   Shared: its part of the block's shared memory;
 //   bool needed(block, grids, item): whether there is anything to do, the same for all threads;
 //   void set_up(shared, grids, item, k, t): one thread, for triangle t, the k-th of the batch;
 //   void prepare(block, shared, grids, item, batch, count): all threads, after set_up;
-//   void operator()(shared, grids, item, k, t, row, col, simple): one thread a pixel.
+//   void operator()(shared, grids, item, k, t, row, col, simple): one thread per pixel.
 #pragma once
 
 #include "cuda/device/grid.h"
@@ -20,7 +20,7 @@ struct ScanTriangle {
     Point p[3];        // top, middle, low
     int32_t vertex[3]; // of the same corners
     int32_t number;
-    int64_t row, middle_row; // first image row, and the one from which middle-low bounds it
+    int64_t row, middle_row; // first image row, and the first that the edge middle-low bounds
     int64_t offset;          // rows of the batch's triangles before it
 };
 
@@ -29,17 +29,6 @@ struct Span {
     int32_t first, last, of; // columns [first, last) of the batch's triangle `of`
 };
 
-ADASEG_DEVICE void swap_if_lower(ScanTriangle &t, int a, int b) {
-    if (t.p[a].row <= t.p[b].row)
-        return;
-    const Point point = t.p[a];
-    t.p[a] = t.p[b];
-    t.p[b] = point;
-    const int32_t vertex = t.vertex[a];
-    t.vertex[a] = t.vertex[b];
-    t.vertex[b] = vertex;
-}
-
 ADASEG_DEVICE ScanTriangle read_triangle(const Grids &grids, int64_t item, int64_t number) {
     ScanTriangle t;
     const Corners corners = grids.corners(item, number);
@@ -47,9 +36,7 @@ ADASEG_DEVICE ScanTriangle read_triangle(const Grids &grids, int64_t item, int64
     for (int k = 0; k < 3; ++k)
         t.vertex[k] = static_cast<int32_t>(corners.v[k]);
     t.number = static_cast<int32_t>(number);
-    swap_if_lower(t, 0, 1);
-    swap_if_lower(t, 1, 2);
-    swap_if_lower(t, 0, 1);
+    order_by_row(t.p, t.vertex);
     t.row = first_row(t.p[0].row, grids.lattice);
     t.middle_row = first_row(t.p[1].row, grids.lattice);
     return t;
@@ -81,8 +68,8 @@ template <class Paint> struct ScanTriangles {
 
     Grids grids;
     Paint paint;
-    int64_t batches, slices; // of an item's triangles; of a batch's rows
-    int group;               // threads that walk a span, a power of two
+    int64_t batches, slices; // pieces of an item's triangles; pieces of a batch's rows
+    int group;               // threads that walk one span, a power of two
 
     ADASEG_DEVICE void operator()(const Block &block, Shared &shared) const {
         const auto [rest, slice] = place_of(block.index(), slices);
@@ -161,9 +148,9 @@ void scan_triangles(const Grids &grids, const Paint &paint, Stream stream, const
     if (grids.pixels() == 0)
         return;
     ScanTriangles<Paint> kernel{grids, paint, blocks_for(grids.triangles(), batch_triangles), 1, 1};
-    // A row of a triangle is about the root of half its area long; a coarse grid's triangles are
-    // cut into slices of their rows, so that there are enough blocks to keep all of the device
-    // busy.
+    // A row of a triangle is about as long as the square root of half its area. The triangles of a
+    // coarse grid are cut into slices of their rows, so that there are enough blocks to keep the
+    // whole device busy.
     const int64_t area = grids.pixels() / grids.triangles();
     while (kernel.group < 32 && 2 * kernel.group * kernel.group < area)
         kernel.group *= 2;

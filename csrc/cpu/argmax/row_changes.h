@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rows of labels as sums of changes: a pixel's label is the sum of all changes at columns up to its
-// own. Changes come in any order; those that coincide may cancel.
+// own. Changes are added in any order; those at the same place may cancel.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <vector>
 
-#include "cpu/parallel.h"
+#include "cpu/common/parallel.h"
 
 namespace adaseg {
 
@@ -50,12 +50,12 @@ private:
         Step step;
     };
 
-    // A counting sort; afterwards start_[k] is where the steps of row k begin.
+    // A counting sort. Afterwards the steps of row k begin at start_[k].
     void group_by_row() {
         int64_t end = 0;
         for (int64_t &start : start_)
             start = end += start;
-        sorted_.resize(changes_.size() + 1); // one more, so that an address past the end exists
+        sorted_.resize(changes_.size() + 1); // one more, so that &sorted_[size] is an element
         for (const Change &change : changes_)
             sorted_[--start_[change.row]] = change.step;
     }

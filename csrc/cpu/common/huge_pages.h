@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Asks for huge pages behind a large output. Most of the time a fresh one takes to fill is page
-// faults: 40 thousand of them for 160 MB, or 80. A hint that systems may ignore; NumPy gives it for
-// its arrays too.
+// Asks for huge pages behind a large output. Page faults take most of the time to fill a fresh
+// array: 160 MB cause 40,000 of them, or 80 with huge pages. Systems may ignore the hint. NumPy
+// gives it for its own arrays too.
 #pragma once
 
 #include <cstdint>

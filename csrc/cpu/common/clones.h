@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Marks a hot loop to be compiled for several instruction sets, the best of which is chosen when
-// the module is loaded. Only for loops whose result does not depend on it: no sum is reordered and,
-// with -ffp-contract=off, nothing is fused, so the bits stay the same.
+// Marks a hot loop to be compiled for several instruction sets; the best one is chosen when the
+// module is loaded. Results do not depend on it: no sum is reordered and, with -ffp-contract=off,
+// nothing is fused, so the bits stay the same.
 #pragma once
 
 #include <cstdint>
 
-// With ADASEG_NO_CLONES defined there is but the code that the compiler's own flags ask for.
+// With ADASEG_NO_CLONES defined, loops are compiled once, as the compiler's flags say.
 #if !defined(ADASEG_NO_CLONES) && defined(__x86_64__) && defined(__GNUC__) &&                      \
     !defined(__clang__) && defined(__gnu_linux__) && !defined(__SANITIZE_ADDRESS__) &&             \
     !defined(__SANITIZE_THREAD__)
@@ -16,9 +16,9 @@
 #define ADASEG_CLONES
 #endif
 
-// Sixteen floats at a time, in the compiler's own vector types: in plain loops that carry a best
-// value along, compilers spill it or branch. Lowered to whatever the instruction set has. Other
-// compilers, and those told ADASEG_NO_VECTORS, take the plain loops.
+// Sixteen floats at a time, in the compiler's own vector types, which it lowers to what the
+// instruction set has: in plain loops that carry a best value along, compilers spill it or branch.
+// Other compilers, and builds with ADASEG_NO_VECTORS, take the plain loops.
 #if defined(__GNUC__) && !defined(ADASEG_NO_VECTORS)
 #define ADASEG_VECTORS
 namespace adaseg {

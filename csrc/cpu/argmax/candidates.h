@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The classes that may win somewhere in a triangle, and who wins along a row of it.
-// Scores are affine in a triangle: a class beaten at all three corners by another class, or by a
-// mean of classes, is out, and the winning value along a row is convex, so a class that wins at
-// both ends of a range wins between. A plane is held relative to a corner, in double, so that thin
+// The classes that may win somewhere in a triangle, and which of them wins along a row of it.
+// Scores are affine in a triangle. So a class that another class, or a mean of classes, beats at
+// all three corners wins nowhere. A plane is held relative to a corner, in double, so that thin
 // triangles lose no precision.
 #pragma once
 
@@ -11,24 +10,24 @@
 #include <vector>
 
 #include "core/barycentric.h"
-#include "cpu/grid.h"
-#include "cpu/vertex_scores.h"
+#include "cpu/argmax/vertex_scores.h"
+#include "cpu/common/grid.h"
 
 namespace adaseg {
 
-// Scores at the corners of a triangle that one class, or a mean of some, has.
+// The scores of one class, or the mean of several, at the corners of a triangle.
 template <class R> struct Lead {
     R at[3];
 };
-// Writes the numbers of the classes that no lead beats at all three corners, and returns how many.
-// The scores at[k] are readable up to a multiple of 16.
+// Writes the numbers of the classes that no lead beats at all three corners, and returns their
+// count. The scores at[k] must be readable up to a multiple of 16.
 int64_t find_unbeaten(const float *const (&at)[3], const Lead<float> (&leads)[4], int64_t classes,
                       int32_t *number);
 int64_t find_unbeaten(const double *const (&at)[3], const Lead<double> (&leads)[4], int64_t classes,
                       int32_t *number);
 
-// The classes left in a triangle, numbers ascending, and their scores as planes; of each array as
-// many entries are readable as a multiple of 16 asks for.
+// The classes left in a triangle, numbers ascending, and their scores as planes. Each array is
+// readable up to a multiple of 16.
 struct Planes {
     int64_t count = 0;
     std::vector<int32_t> number;
@@ -42,8 +41,8 @@ struct Planes {
     }
 };
 
-// Labels of up to `span_block` pixels of a row that begins at (dr, dc) from the planes' origin,
-// computed in R; written in whole vectors.
+// Labels up to `span_block` pixels of a row, the first one at (dr, dc) from the planes' origin. The
+// unnamed argument is of the type to compute in. Labels are written in whole vectors.
 constexpr int64_t span_block = 64;
 template <class L> using SpanLabels = L[span_block];
 void label_span(const Planes &planes, double dr, double dc, int64_t count, float,
@@ -55,7 +54,7 @@ void label_span(const Planes &planes, double dr, double dc, int64_t count, doubl
 void label_span(const Planes &planes, double dr, double dc, int64_t count, double,
                 SpanLabels<int32_t> &labels);
 
-// Copies count < 64 bytes or so: cheaper than a call of memcpy, which has to look at the count too.
+// Copies a few bytes, up to about 64, which is cheaper than a call of memcpy.
 inline void copy_few(const uint8_t *from, int64_t bytes, uint8_t *to) {
     const auto ends = [&](auto word) {
         std::memcpy(&word, from, sizeof word);
@@ -85,8 +84,8 @@ public:
 
     // Chooses the classes of a triangle of non-zero area.
     void choose(const Corners &corners, const Grid &grid) {
-        const Point p[3] = {grid.points[corners.v[0]], grid.points[corners.v[1]],
-                            grid.points[corners.v[2]]};
+        Point p[3];
+        grid.read_points(corners, p);
         const int bits = grid.lattice.bits;
         const R *at[3];
         for (int k = 0; k < 3; ++k)
@@ -98,7 +97,7 @@ public:
         for (int k = 0; k < 3; ++k)
             leads[3].at[k] = (leads[0].at[k] + leads[1].at[k] + leads[2].at[k]) / R(3);
         planes_.count = find_unbeaten(at, leads, scores_.classes(), planes_.number.data());
-        if (planes_.count == 0) // where scores are NaN or infinite
+        if (planes_.count == 0) // as happens where scores are NaN or infinite
             planes_.number[planes_.count++] = scores_.best(corners.v[0]);
         const WeightGradients g = weight_gradients(p, bits);
         const double pixel = 1.0 / static_cast<double>(int64_t{1} << bits);
@@ -106,17 +105,18 @@ public:
         origin_col_ = p[0].col * pixel;
         for (int64_t k = 0; k < planes_.count; ++k) {
             const int32_t c = planes_.number[k];
-            const double s = at[0][c], d1 = at[1][c] - s, d2 = at[2][c] - s;
-            planes_.base[k] = s;
-            planes_.by_row[k] = d1 * g.row[1] + d2 * g.row[2];
-            planes_.by_col[k] = d1 * g.col[1] + d2 * g.col[2];
+            const double s[3] = {at[0][c], at[1][c], at[2][c]};
+            const Slope slope = slope_of(s, g);
+            planes_.base[k] = s[0];
+            planes_.by_row[k] = slope.row;
+            planes_.by_col[k] = slope.col;
         }
         if (planes_.count == 2)
             divide();
     }
 
-    // Whether none but two classes may win, and part at a line that crosses every row at a
-    // well-defined place.
+    // Whether only these two classes may win, on the two sides of a line that crosses every row at
+    // one place.
     bool parted(int32_t a, int32_t b) const {
         return planes_.count == 2 && steep_ && planes_.number[0] == std::min(a, b) &&
                planes_.number[1] == std::max(a, b);
@@ -124,8 +124,8 @@ public:
     int32_t left() const { return planes_.number[left_]; }
     int32_t right() const { return planes_.number[!left_]; }
 
-    // Of two classes: the first pixel of [first, last) that is the right one's, `last` if none is.
-    // A pixel on the line, a tie, is the lower class's.
+    // With two classes: the first pixel of [first, last) where the right one wins, `last` if there
+    // is none. On a pixel of the line, a tie, the lower class wins.
     int64_t first_right(int64_t row, int64_t first, int64_t last) const {
         const double at = line(row);
         if (level_)
@@ -137,13 +137,13 @@ public:
         return std::min(std::max(cut, first), last);
     }
 
-    // Of two parted classes: the column where they part on a row.
+    // With two parted classes: the column of the line on a row.
     double line(int64_t row) const {
         return divide_col_ + (static_cast<double>(row) - origin_row_) * divide_by_row_;
     }
 
-    // Calls body(first, label) where each run of the pixels [first, last) of a row begins; runs
-    // side by side may have the same label.
+    // Calls body(first, label) where each run of the pixels [first, last) of a row begins;
+    // neighbouring runs may have the same label.
     template <class F> void for_each_run(int64_t row, int64_t first, int64_t last, F &&body) {
         if (planes_.count == 2) {
             const int64_t cut = first_right(row, first, last);
@@ -163,7 +163,7 @@ public:
         }
     }
 
-    // Labels of the pixels [first, last) of a row.
+    // Writes the labels of the pixels [first, last) of a row.
     template <class L> void fill(int64_t row, int64_t first, int64_t last, L *labels) {
         if (planes_.count == 2) {
             const int64_t cut = first_right(row, first, last);
@@ -180,20 +180,20 @@ public:
     }
 
 private:
-    // Two classes part at a line: on each row the upper one wins where an affine function of the
-    // column is positive. The line's column is affine in the row.
+    // Finds the line between two classes: on each row the class of the higher number wins where an
+    // affine function of the column is positive. The line's column is affine in the row.
     void divide() {
         const double base = planes_.base[1] - planes_.base[0];
         const double by_row = planes_.by_row[1] - planes_.by_row[0];
         const double by_col = planes_.by_col[1] - planes_.by_col[0];
         left_ = !(by_col > 0.0);
-        level_ = by_col == 0.0; // then each row is one class's
+        level_ = by_col == 0.0; // then one class wins on all of a row
         divide_col_ = level_ ? base : origin_col_ - base / by_col;
         divide_by_row_ = level_ ? by_row : -by_row / by_col;
         steep_ = !level_ && std::isfinite(divide_col_) && std::abs(divide_by_row_) <= 1e6;
     }
 
-    // Labels of the first pixels of [first, last), as many as a block holds; returns their number.
+    // Labels the first pixels of [first, last), as many as a block holds; returns their number.
     template <class L>
     int64_t label(int64_t row, int64_t first, int64_t last, SpanLabels<L> &labels) const {
         const int64_t count = std::min(last - first, span_block);

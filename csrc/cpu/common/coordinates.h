@@ -13,7 +13,7 @@ namespace adaseg {
         "phi holds NaN or infinity; finite coordinates in [0, 1] are wanted");
 }
 
-// One coordinate (axis 0: row, 1: column) of a row of grid points of `phi` (N, 2, h, w).
+// Reads one coordinate (axis 0: row, 1: column) of a row of grid points of `phi` (N, 2, h, w).
 template <class T>
 void read_row(const View &phi, int64_t item, int axis, int64_t i, std::vector<double> &to) {
     const T *from = phi.item<T>(item) + axis * phi.strides[1] + i * phi.strides[2];
@@ -27,7 +27,7 @@ void read_row(const View &phi, int64_t item, int axis, int64_t i, std::vector<do
             to[j] = static_cast<double>(from[static_cast<int64_t>(j) * step]);
 }
 
-// Calls body(i, rows, columns) for each row of grid points; both are w numbers.
+// Calls body(i, rows, columns) for each row of grid points, with w numbers in both.
 template <class F> void for_each_row(const View &phi, int64_t item, F &&body) {
     with_float_type(phi.type, [&](auto tag) {
         using T = typename decltype(tag)::type;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// See device.h. On host memory there is but one device.
+// See device.h. In the tests' build for host memory, every device number is accepted.
 #include "cuda/device/device.h"
 #include "cuda/device/launch.h"
 

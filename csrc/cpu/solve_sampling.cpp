@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Eq. (2) subject to eq. (3), solved exactly. For the row coordinates the grid's first and last row
-// are fixed at 0 and 1, and in the cosine basis along the rows, in which differences between
-// neighbouring columns are diagonal, what is left is one tridiagonal system a column: two small
-// matrix products and one sweep down and up. Column coordinates are the transposed problem, which
-// strides take care of. 16-bit types are computed in float.
+// Minimises eq. (2) subject to eq. (3), exactly. For the row coordinates the grid's first and last
+// row are fixed at 0 and 1. In the cosine basis along the rows, differences between neighbouring
+// columns are diagonal, so that one tridiagonal system per column is left: the work is two small
+// matrix products and one sweep down and up. The column coordinates are the transposed problem,
+// read and written with other strides. 16-bit types are computed in float.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <vector>
 
-#include "cpu/clones.h"
+#include "cpu/common/clones.h"
+#include "cpu/common/parallel.h"
 #include "cpu/kernels.h"
-#include "cpu/parallel.h"
 
 namespace adaseg {
 
@@ -21,16 +21,16 @@ template <class R> struct Plane {
     int64_t down, right, next; // strides; `next` leads to the same coordinate of the next item
 };
 
-// What the planes of one size and lambda share. Rows are padded to whole blocks of columns; of the
-// basis, each block of columns lies in one piece.
+// What all planes of one size and lambda share. Rows are padded to whole blocks of columns, and
+// each block of the basis's columns is contiguous.
 template <class R> struct Factors {
     int64_t free, across, padded;
     std::vector<R> to_basis, from_basis; // (blocks, across, columns), each the other's transpose
     std::vector<R> ratio, inverse;       // (free, padded): multiplier and one over the pivot
 };
 
-// Fills the free rows of the planes of one or two items; the last row holds `last` throughout, the
-// first one 0. `coefficients` has room for free * padded values an item.
+// Fills the free rows of the planes of one or two items; the fixed first row holds 0, the last one
+// `last`. `coefficients` has room for free * padded values per item.
 void solve_planes(const Factors<float> &factors, float last, Plane<const float> targets,
                   Plane<float> out, int64_t items, float *coefficients);
 void solve_planes(const Factors<double> &factors, double last, Plane<const double> targets,
@@ -135,7 +135,7 @@ ADASEG_INLINE void write(const Values &values, int64_t count, R *to, int64_t str
         to[c * stride] = value[c];
 }
 
-// A few rows of left * right, all columns. `right` lies as blocks of columns, one after the other.
+// A few rows of left * right, all columns. `right` holds blocks of columns, one after the other.
 template <int Rows, class R>
 ADASEG_INLINE void multiply_rows(Plane<const R> left, int64_t depth, const R *right, Plane<R> out,
                                  int64_t cols) {
@@ -181,8 +181,9 @@ ADASEG_INLINE void multiply(Plane<const R> left, int64_t rows, int64_t depth, co
         multiply_rows<1>(left, depth, right, out, cols);
 }
 
-// All terms of the recurrences are of one sign where the right-hand sides are: nothing cancels.
-// Each step waits for the one before, so that two items side by side take little more than one.
+// Where all right-hand sides have one sign, so have all terms of the recurrences: nothing cancels.
+// Each step waits for the one before it, so that two items side by side take little more time than
+// one.
 template <int Items, class R>
 ADASEG_INLINE void sweep(const Factors<R> &factors, R last, R *coefficients) {
     using Values = typename Block<R>::Values;
@@ -204,7 +205,7 @@ ADASEG_INLINE void sweep(const Factors<R> &factors, R last, R *coefficients) {
         Values after[Items];
         for (int p = 0; p < Items; ++p)
             after[p] = Values{};
-        if (k == 0) { // a constant row is all in the first column
+        if (k == 0) { // of a constant row only the first coefficient is not 0
             const R first = last * std::sqrt(static_cast<R>(factors.across));
             for (int p = 0; p < Items; ++p)
                 std::memcpy(&after[p], &first, sizeof first);
@@ -292,7 +293,7 @@ template <class R> struct System {
     }
 };
 
-// Each thread keeps the one it used last: training asks for the same again and again.
+// Each thread keeps the system that it used last: training asks for the same one in every step.
 template <class R> const System<R> &system_for(int64_t h, int64_t w, double lam) {
     thread_local System<R> kept;
     if (kept.h != h || kept.w != w || kept.lam != lam) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Notices that the process has been forked; see parallel.h.
-#include "cpu/parallel.h"
+// Tells whether this process is a forked child; see parallel.h.
+#include "cpu/common/parallel.h"
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>

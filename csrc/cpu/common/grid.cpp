@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Snaps a sampling tensor to the lattice and splits its cells; see grid.h.
-#include "cpu/grid.h"
+#include "cpu/common/grid.h"
 
-#include "cpu/clones.h"
-#include "cpu/coordinates.h"
+#include "core/finite.h"
+#include "cpu/common/clones.h"
+#include "cpu/common/coordinates.h"
 
 namespace adaseg {
 
@@ -12,25 +13,25 @@ namespace {
 // Returns whether all coordinates are finite.
 ADASEG_CLONES bool snap_row(const double *row, const double *col, int64_t count,
                             const Lattice &lattice, Point *to) {
-    const Lattice own = lattice; // nothing written below can change it
+    const Lattice own = lattice; // a copy that the writes below cannot change
     int64_t bad = 0;
     for (int64_t j = 0; j < count; ++j) {
         to[j] = snap_point(row[j], col[j], own);
-        bad |= (row[j] - row[j] != 0.0) | (col[j] - col[j] != 0.0);
+        bad |= !is_finite(row[j]) | !is_finite(col[j]);
     }
     return bad == 0;
 }
 
 bool holds_covering(const Grid &grid) {
-    const Lattice &lattice = grid.lattice;
-    const int64_t bottom = lattice.row_extent << lattice.bits,
-                  right = lattice.col_extent << lattice.bits;
+    const auto obeys = [&](int64_t i, int64_t j) {
+        return obeys_covering(grid.points[i * grid.cols + j], i, j, grid.rows, grid.cols,
+                              grid.lattice);
+    };
     for (int64_t j = 0; j < grid.cols; ++j)
-        if (grid.points[j].row != 0 || grid.points[(grid.rows - 1) * grid.cols + j].row != bottom)
+        if (!obeys(0, j) || !obeys(grid.rows - 1, j))
             return false;
     for (int64_t i = 0; i < grid.rows; ++i)
-        if (grid.points[i * grid.cols].col != 0 ||
-            grid.points[i * grid.cols + grid.cols - 1].col != right)
+        if (!obeys(i, 0) || !obeys(i, grid.cols - 1))
             return false;
     return true;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The inner loops of labelling, compiled for several instruction sets; see candidates.h.
-#include "cpu/candidates.h"
+#include "cpu/argmax/candidates.h"
 
 #include <cstring>
 
@@ -81,7 +81,7 @@ inline int64_t unbeaten(const float *const (&at)[3], const Lead<float> (&leads)[
         std::memcpy(&a, at[0] + from, sizeof a);
         std::memcpy(&b, at[1] + from, sizeof b);
         std::memcpy(&c, at[2] + from, sizeof c);
-        // Signs of differences: compilers take comparisons combined with & apart, lane by lane.
+        // Signs of differences: compilers split comparisons that & combines into single lanes.
         Int16 beaten{};
         for (const Lead<float> &lead : leads)
             beaten |= (Int16)(a - lead.at[0]) & (Int16)(b - lead.at[1]) & (Int16)(c - lead.at[2]);

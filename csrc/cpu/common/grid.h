@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // A sampling grid made ready for scan conversion: its vertices on the lattice and each cell's
-// diagonal. Triangles are visited cell by cell, row-major, and each one's share of an image row is
-// a half-open range of columns (core/edge.h); later triangles overwrite earlier ones, which is how
-// the highest number wins where a folded grid covers a pixel twice.
+// diagonal. Triangles are visited in the order of their numbers, and each one's share of an image
+// row is a half-open range of columns (core/edge.h). Later triangles overwrite earlier ones: so the
+// highest number wins where a folded grid covers a pixel twice.
 #pragma once
 
 #include <algorithm>
 #include <vector>
 
+#include "array/view.h"
 #include "core/cell.h"
 #include "core/edge.h"
-#include "array/view.h"
-#include "cpu/parallel.h"
+#include "cpu/common/parallel.h"
 
 namespace adaseg {
 
@@ -19,23 +19,26 @@ struct Grid {
     Lattice lattice;
     int64_t rows, cols; // of the sampling tensor
     std::vector<Point> points;
-    std::vector<uint8_t> main;     // per cell: split along A-C
+    std::vector<uint8_t> main;     // per cell: whether it is split along A-C
     std::vector<Range> image_rows; // per row of cells: image rows it may touch
     bool covers;                   // (3) holds: no pixel is left without a triangle
-    bool simple;                   // covers, and nothing is folded: exactly one triangle a pixel
+    bool simple;                   // covers, and nothing is folded: one triangle per pixel
 
     int64_t cells() const { return (rows - 1) * (cols - 1); }
 
     Corners corners(int64_t i, int64_t j, int second) const {
         return triangle_corners(i * cols + j, cols, main[i * (cols - 1) + j] != 0, second != 0);
     }
+    void read_points(const Corners &corners, Point (&p)[3]) const {
+        read_triangle_points(points.data(), corners, p);
+    }
 };
 
 // `phi` is (N, 2, h, w). Throws std::invalid_argument where it holds NaN or infinity.
 Grid make_grid(const View &phi, int64_t item, int64_t height, int64_t width, Diagonal diagonal);
 
-// A triangle's corners ordered by row, and on which side of the long edge the middle one lies: by
-// the order of the corners rather than by their positions, so that it is known for flat triangles
+// A triangle's corners ordered by row, and on which side of the long edge the middle one lies. The
+// side follows from the order of the corners, not from their positions: so flat triangles have one
 // too.
 struct Ordered {
     int64_t v[3]; // vertex numbers: top, middle, low
@@ -45,25 +48,15 @@ struct Ordered {
 
 inline Ordered order_corners(const Grid &grid, const Corners &corners) {
     Ordered o{{corners.v[0], corners.v[1], corners.v[2]}, {}, true};
-    for (int k = 0; k < 3; ++k)
-        o.p[k] = grid.points[corners.v[k]];
-    const auto swap_if_lower = [&](int a, int b) {
-        if (o.p[a].row > o.p[b].row) {
-            std::swap(o.p[a], o.p[b]);
-            std::swap(o.v[a], o.v[b]);
-            o.middle_right = !o.middle_right;
-        }
-    };
-    swap_if_lower(0, 1);
-    swap_if_lower(1, 2);
-    swap_if_lower(0, 1);
+    grid.read_points(corners, o.p);
+    o.middle_right = !order_by_row(o.p, o.v);
     return o;
 }
 
-// Calls body(row, left, right, half) for every row of `band` that a triangle crosses: its pixels
-// are [left, right), not yet clipped to the width, empty or (in an inverted triangle) left > right.
-// The edges that bound them are the long one and, in half 0, top to middle, in half 1, middle to
-// low.
+// Calls body(row, left, right, half) for every row of `band` that a triangle crosses. Its pixels
+// are [left, right), not yet clipped to the width; the range may be empty, and left > right in an
+// inverted triangle. They are bounded by the long edge and, in half 0, by the edge from the top
+// corner to the middle one, in half 1 by that from the middle corner to the low one.
 template <class F>
 void walk_triangle(const Lattice &lattice, const Ordered &o, Range band, F &&body) {
     const int64_t rows[3] = {first_row(o.p[0].row, lattice), first_row(o.p[1].row, lattice),
@@ -84,7 +77,7 @@ void walk_triangle(const Lattice &lattice, const Ordered &o, Range band, F &&bod
     }
 }
 
-// Calls body(row, first, last) for each non-empty range [first, last) of a triangle within `band`.
+// Calls body(row, first, last) for each non-empty range [first, last) of a triangle in `band`.
 template <class F>
 void scan_triangle(const Grid &grid, const Corners &corners, Range band, F &&body) {
     walk_triangle(grid.lattice, order_corners(grid, corners), band,
@@ -115,8 +108,8 @@ void for_each_band(const View &phi, int64_t height, int64_t width, Diagonal diag
     const int64_t items = phi.shape[0];
     if (items == 0 || height == 0 || width == 0)
         return;
-    // A few bands a thread even out bands of unequal work; more would repeat work on their seams.
-    // No band is high, so that what a kernel keeps of each row stays in the cache.
+    // A few bands per thread even out bands of unequal work; more would repeat work at their seams.
+    // No band has many rows, so that what a kernel keeps per row stays in the cache.
     const int64_t wanted = threads > 1 ? 4 * threads : 1;
     const int64_t bands = std::max<int64_t>(
         (height + 1023) / 1024, std::min(height / 16, wanted / std::min(items, wanted)));

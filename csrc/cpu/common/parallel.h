@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One way to run independent pieces of work on threads. With one thread no OpenMP region is
-// entered; a forked child always gets one, since OpenMP's threads do not survive a fork and a
-// region in the child would wait for them for ever. An exception in a piece reaches the caller.
+// Runs independent pieces of work on threads. With one thread no OpenMP region is entered. A forked
+// child always gets one thread: OpenMP's threads do not survive a fork, and a region in the child
+// would wait for them forever. An exception in a piece reaches the caller.
 #pragma once
 
 #include <algorithm>
@@ -34,11 +34,11 @@ template <class F> void parallel_for(int64_t count, int threads, F &&body) {
         std::rethrow_exception(failure);
 }
 
-// [begin, end) of piece `k` when `total` is cut into `pieces` nearly equal parts.
 struct Range {
-    int64_t begin, end;
+    int64_t begin, end; // [begin, end)
 };
 
+// Piece `k` of `total` cut into `pieces` nearly equal parts.
 inline Range piece(int64_t total, int64_t pieces, int64_t k) {
     return {total * k / pieces, total * (k + 1) / pieces};
 }

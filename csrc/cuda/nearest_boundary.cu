@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Semantic boundaries and, for the points of a uniform grid, the nearest of them: b(u) of eq. (2).
-// Boundary pixels are first packed into bits, a tile of 32 x 32 pixels a warp, so that the label
-// map is read once. Then a block a point: the tiles' distances bound the answer, and only tiles
-// that may hold it are looked into, a lane a row.
+// For each point of a uniform grid the nearest pixel on a semantic boundary: b(u) of eq. (2).
+// First each warp packs the boundary pixels of a tile of 32 x 32 into bits, so that the label map
+// is read once. Then one block per point looks for the nearest: the tiles' distances bound the
+// answer, and only tiles that may hold it are searched, one lane per row.
 #include "core/nearest.h"
-#include "cuda/device/array.h"
+#include "cuda/device/label_map.h"
 #include "cuda/kernels.h"
-
-#include <type_traits>
 
 namespace adaseg::cuda {
 
@@ -15,67 +13,11 @@ namespace {
 
 constexpr int tile_size = 32;
 
-// Labels as unsigned integers T of their size.
-template <class T> struct LabelMap {
-    using Label = T;
-
-    Array labels;
-    int64_t height, width;
-    bool is_signed;
-    Boundaries which;
-
-    ADASEG_DEVICE bool on_boundary(int64_t item, int64_t row, int64_t col) const {
-        const int64_t down = labels.strides[1], right = labels.strides[2];
-        const T *at = labels.as<T>() + item * labels.strides[0] + row * down + col * right;
-        const T here = *at;
-        return (row > 0 && counts(here, at[-down])) || (col > 0 && counts(here, at[-right])) ||
-               (col + 1 < width && counts(here, at[right])) ||
-               (row + 1 < height && counts(here, at[down]));
-    }
-
-private:
-    ADASEG_DEVICE bool counts(T here, T other) const {
-        if (here == other)
-            return false;
-        const int64_t a = value(here), b = value(other);
-        return !ignored(a) && !ignored(b) && (which.all || chosen(a) || chosen(b));
-    }
-    // Classes are signed: a label beyond their range, which came out negative, is none of them.
-    ADASEG_DEVICE bool is_class(int64_t label) const { return is_signed || label >= 0; }
-    ADASEG_DEVICE bool ignored(int64_t label) const {
-        return label == which.ignore_index && is_class(label);
-    }
-    ADASEG_DEVICE bool chosen(int64_t label) const {
-        if (!is_class(label))
-            return false;
-        if (label >= 0 && label < 256)
-            return which.chosen[label / 32] >> (label % 32) & 1u;
-        for (int k = 0; k < which.others; ++k)
-            if (which.other[k] == label)
-                return true;
-        return false;
-    }
-    ADASEG_DEVICE int64_t value(T label) const {
-        return is_signed ? static_cast<int64_t>(static_cast<std::make_signed_t<T>>(label))
-                         : static_cast<int64_t>(label);
-    }
-};
-
-template <class T> struct MarkPixels {
-    LabelMap<T> map;
-    uint8_t *out;
-
-    ADASEG_DEVICE void operator()(int64_t pixel, int64_t item) const {
-        const Place at = place_of(pixel, map.width);
-        out[item * map.height * map.width + pixel] = map.on_boundary(item, at.row, at.col);
-    }
-};
-
 // Boundary pixels as bits, tile by tile.
 struct Tiles {
     int64_t rows, cols;
-    uint32_t *words; // (items, tiles, tile_size): a row each, bit k for column k
-    uint32_t *used;  // (items, tiles): which rows have any
+    uint32_t *words; // (items, tiles, tile_size): one word per row, bit k for column k
+    uint32_t *used;  // (items, tiles): bit k where row k has a boundary pixel
 
     ADASEG_HD int64_t count() const { return rows * cols; }
 };
@@ -105,7 +47,7 @@ template <class T> struct MarkTiles {
 
 struct Nearest {
     int64_t distance; // squared, in pixels
-    int64_t pixel;    // in raster order, which is the order of ties
+    int64_t pixel;    // in raster order; the lower one wins a tie
 
     ADASEG_DEVICE void consider(int64_t distance_, int64_t pixel_) {
         if (distance_ < distance || (distance_ == distance && pixel_ < pixel)) {
@@ -177,7 +119,7 @@ struct FindNearest {
     }
 
 private:
-    // No boundary pixel that is farther can be the nearest.
+    // A distance that the nearest boundary pixel does not exceed, by the tiles that have any.
     ADASEG_DEVICE int64_t find_bound(const Block &block, Shared &shared, int64_t item, int64_t row,
                                      int64_t col) const {
         int64_t bound = INT64_MAX;
@@ -227,34 +169,7 @@ Tiles lay_out(Workspace &space, const View &labels) {
     return tiles;
 }
 
-// Calls body(map) with the label map as unsigned integers.
-template <class F> void with_label_map(const View &labels, const Boundaries &which, F &&body) {
-    const bool is_signed = labels.type == DType::i8 || labels.type == DType::i16 ||
-                           labels.type == DType::i32 || labels.type == DType::i64;
-    const auto call = [&](auto zero) {
-        body(LabelMap<decltype(zero)>{labels, labels.shape[1], labels.shape[2], is_signed, which});
-    };
-    switch (item_size(labels.type)) {
-    case 1:
-        return call(uint8_t{0});
-    case 2:
-        return call(uint16_t{0});
-    case 4:
-        return call(uint32_t{0});
-    default:
-        return call(uint64_t{0});
-    }
-}
-
 } // namespace
-
-void boundary_mask(const View &labels, const View &out, const Boundaries &which, Stream stream) {
-    with_label_map(labels, which, [&](const auto &map) {
-        using Mark = MarkPixels<typename std::decay_t<decltype(map)>::Label>;
-        launch_each(stream, map.height * map.width, labels.shape[0], Mark{map, out.as<uint8_t>()},
-                    "boundary_mask");
-    });
-}
 
 int64_t nearest_boundary_workspace(const View &labels) {
     Workspace space(nullptr);
@@ -267,7 +182,7 @@ void nearest_boundary(const View &labels, const View &out, void *workspace, cons
     Workspace space(workspace);
     const Tiles tiles = lay_out(space, labels);
     with_label_map(labels, which, [&](const auto &map) {
-        using Mark = MarkTiles<typename std::decay_t<decltype(map)>::Label>;
+        using Mark = MarkTiles<typename std::decay_t<decltype(map)>::Bits>;
         launch_tiles<32>(stream, tiles.count(), labels.shape[0], Mark{map, tiles},
                          "nearest_boundary, marks");
     });

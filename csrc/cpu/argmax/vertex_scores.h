@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The scores of one item as label kernels read them: each vertex's best class, and the classes of a
-// vertex side by side. Ties go to the lowest class; a NaN never wins, except as class 0.
+// vertex side by side. Ties go to the lowest class; NaN never wins, except in class 0.
 #pragma once
 
 #include <algorithm>
@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "array/view.h"
-#include "cpu/clones.h"
+#include "cpu/common/clones.h"
 
 namespace adaseg {
 
-// most[v] = max(most[v], value[v]), and the class where it grew.
+// most[v] = max(most[v], value[v]); best[v] = number where this made most[v] larger.
 void improve_best(const float *value, int64_t count, int32_t number, float *most, int32_t *best);
 void improve_best(const double *value, int64_t count, int32_t number, double *most, int32_t *best);
 
@@ -52,7 +52,8 @@ public:
     // Whether most cells have one best class at all their vertices.
     bool calm() const { return calm_; }
 
-    // Writes the scores of all classes at a vertex; -0 as 0, so that equal ones have one sign.
+    // Writes the scores of all classes at a vertex; -0 becomes 0, so that equal scores have one
+    // sign.
     void read_vertex(int64_t vertex, R *to) const {
         const T *from = data_ + (vertex / cols_) * down_ + (vertex % cols_) * right_;
         for (int64_t c = 0; c < classes_; ++c)
@@ -60,8 +61,8 @@ public:
     }
 
 private:
-    // The scores of a class along a row of vertices; `buffer` holds them where they do not lie side
-    // by side as numbers to compute with.
+    // The scores of a class along a row of vertices: in place where they lie side by side in the
+    // type to compute in, else converted into `buffer`.
     const R *read_row(int64_t c, int64_t i, std::vector<R> &buffer) const {
         const T *from = data_ + c * plane_ + i * down_;
         if constexpr (std::is_same_v<T, R>)
@@ -78,8 +79,8 @@ private:
     bool calm_ = false;
 };
 
-// The scores of vertices that were asked for lately: two rows of them, which is what the triangles
-// of a row of cells share. Rows are padded to whole vectors.
+// The scores of the vertices that were last asked for: two rows of vertices, which the triangles of
+// a row of cells share. Each vertex's scores are padded to whole vectors.
 template <class T> class VertexCache {
 public:
     using R = typename Compute<T>::type;
@@ -92,7 +93,7 @@ public:
         values_.assign(slots_ * stride_, R(0));
     }
 
-    // Holds until the vertices two rows further are asked for.
+    // The pointer is valid until vertices two rows further are asked for.
     const R *operator()(int64_t vertex) {
         const int64_t slot = vertex & (slots_ - 1);
         R *values = &values_[slot * stride_];
