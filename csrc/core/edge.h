@@ -18,7 +18,7 @@ ADASEG_HD int64_t first_row(int32_t row, const Lattice &lattice) {
     return ((row + one - 1) >> lattice.bits) + (row == lattice.row_extent << lattice.bits);
 }
 
-// Exchanges two corners of a triangle where the first lies below the second; whether it did.
+// Exchanges two corners of a triangle if the first lies below the second; returns whether it did.
 template <class Vertex>
 ADASEG_HD bool exchange_if_below(Point &p, Point &q, Vertex &of_p, Vertex &of_q) {
     if (p.row <= q.row)
