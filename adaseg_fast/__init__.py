@@ -15,7 +15,7 @@ from adaseg_fast.backends.select import (
     use_backend,
 )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 __all__ = [
     "__version__",
