@@ -165,8 +165,9 @@ def test_a_preset_of_an_experiment(
     seen = []
 
     def train(*arguments: Any, **how: Any) -> dict[str, float]:
-        schedule = how.get("schedule") or arguments[2]
-        seen.append((schedule.epochs, schedule.learning_rate, how["batch_size"]))
+        options = arguments[2]
+        schedule = options.schedule
+        seen.append((schedule.epochs, schedule.learning_rate, options.batch_size))
         return {"loss": 0.0}
 
     monkeypatch.setattr("adaseg_fast.engine.training.segmenter.train_segmenter", train)
@@ -209,11 +210,11 @@ def test_resume_from_the_command_line(root: Path, tmp_path: Path) -> None:
         (("experiment", "cityscapes", "--output", "o"), "give --data NAME:PATH"),
         (("evaluate", "--data", "mars:x", "--ceiling", "16", "--output", "o"), "known are"),
         (("predict", "x.png", "--model", "gone", "--output", "o", "--device", "tpu"),
-         "device 'tpu' is none"),
+         "device must be cpu, cuda or cuda:N, got 'tpu'"),
         (("predict", "x.png", "--model", "gone", "--output", "o", "--device", "cuda:99"),
          "device 'cuda:99': torch finds"),
-        (("demo", "--threads", "0"), "--threads has to be at least 1"),
-        (("demo", "--scenes", "0"), "scenes has to be at least 1"),
+        (("demo", "--threads", "0"), "--threads must be at least 1"),
+        (("demo", "--scenes", "0"), "scenes must be at least 1"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value[:2]),
 )  # fmt: skip

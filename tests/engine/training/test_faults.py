@@ -16,10 +16,11 @@ import pytest
 from adaseg_fast.cli import main
 from adaseg_fast.data.images import read_labels
 from adaseg_fast.data.readers.synthetic import SyntheticScenes
-from adaseg_fast.engine.training.loop import CheckpointError, Schedule
+from adaseg_fast.engine.training.checkpoint import CheckpointError
+from adaseg_fast.engine.training.options import Schedule
 from adaseg_fast.engine.training.sampler import train_sampler
 from adaseg_fast.storage import write_atomically
-from support.engine_cases import SAMPLER
+from support.engine_cases import SAMPLER, training
 
 SECONDS = 240
 EPOCHS, STEPS = 8, 3
@@ -64,17 +65,16 @@ TRAINING = """
 from adaseg_fast.data.readers.synthetic import SyntheticScenes
 from adaseg_fast.engine.training import loop
 from adaseg_fast.engine.models.files import load_sampler
+from adaseg_fast.engine.training.options import Schedule
 from adaseg_fast.engine.training.sampler import train_sampler
-from support.engine_cases import SAMPLER
+from support.engine_cases import SAMPLER, training
 
 output, epochs, steps = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 scenes = SyntheticScenes(6, size=(64, 64))
-schedule = loop.Schedule(epochs, 1e-3, checkpoint_steps=1)
+schedule = Schedule(epochs, 1e-3, checkpoint_steps=1)
 
 def train(folder, resume=False):
-    train_sampler(
-        scenes, SAMPLER, schedule, output=folder, batch_size=2, quiet=True, resume=resume
-    )
+    train_sampler(scenes, SAMPLER, training(folder, schedule, resume=resume))
 
 def place():
     '''Steps in the checkpoint, 0 where there is none.'''
@@ -222,15 +222,8 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def train(output: Path, epochs: int, resume: bool = False) -> None:
-    train_sampler(
-        SyntheticScenes(4, size=(64, 64)),
-        SAMPLER,
-        Schedule(epochs, 1e-3),
-        output=output,
-        batch_size=2,
-        quiet=True,
-        resume=resume,
-    )
+    options = training(output, Schedule(epochs, 1e-3), resume=resume)
+    train_sampler(SyntheticScenes(4, size=(64, 64)), SAMPLER, options)
 
 
 def test_a_full_disk_leaves_the_old_checkpoint(full_disk: Path) -> None:
