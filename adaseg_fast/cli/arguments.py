@@ -52,6 +52,14 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows the default of an option where it is a value: neither a flag's, nor none at all."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        hidden = action.default is None or action.default is False or action.default == []
+        return action.help if hidden else super()._get_help_string(action)
+
+
 class OldName(argparse.Action):
     """An option under its earlier name: it still works, and says what it is called now."""
 
@@ -98,7 +106,7 @@ def command(
         name,
         help=text,
         description=text[0].upper() + text[1:] + ".",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_HelpFormatter,
     )
     added.set_defaults(run=run)
     added.add_argument("--quiet", action="store_true", help="show no progress bars")
@@ -106,7 +114,9 @@ def command(
         added.add_argument("--seed", type=int, default=0, help="seed of everything random")
     if cuda:
         added.add_argument("--device", default="cpu", help="where to compute: cpu, cuda or cuda:N")
-    added.add_argument("--threads", type=int, help="number of CPU threads (None: as torch chooses)")
+    added.add_argument(
+        "--threads", type=int, help="number of CPU threads (default: as torch chooses)"
+    )
     return added
 
 
@@ -130,12 +140,12 @@ def data_arguments(parser: argparse.ArgumentParser, split: str | None) -> None:
         "--targets",
         nargs="+",
         metavar="CLASS",
-        help="the target classes, whose boundaries matter (None: as the data set says)",
+        help="the target classes, whose boundaries matter (default: as the data set says)",
     )
     parser.add_argument(
         "--data-seed",
         type=int,
-        help="seed of drawn scenes, or of a split that is chosen at random (None: 0)",
+        help="seed of drawn scenes, or of a split that is chosen at random (default: 0)",
     )
     parser.add_argument("--cache", action="store_true", help="keep frames in memory")
 

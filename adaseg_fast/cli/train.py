@@ -34,14 +34,14 @@ def _add_boundaries(commands: Any) -> None:
         commands,
         "boundaries",
         _boundaries,
-        "find the nearest boundary points of all training frames once, so that 'train sampler' "
-        "need not; an interrupted run continues when it is started again",
+        "find the boundary points that are nearest to a regular grid in every training frame, and "
+        "keep them for 'train sampler'; an interrupted run continues when it is started again",
     )
     data_arguments(parser, "train")
     _boundary_arguments(parser)
     parser.add_argument("--crops", type=int, default=8, help="random squares per frame")
     parser.add_argument(
-        "--min-scale", type=float, default=1.0, help="must be that of 'train sampler'"
+        "--min-scale", type=float, default=1.0, help="as 'train sampler' will be given"
     )
     parser.add_argument("--workers", type=int, default=0, help="number of threads (0: one)")
     parser.add_argument("--output", type=Path, required=True, help="folder to write to")
@@ -82,7 +82,7 @@ def _add_sampler(train: Any) -> None:
         "--boundary-cache",
         type=Path,
         metavar="FOLDER",
-        help="folder that 'boundaries' filled (None: boundary points are found anew)",
+        help="folder that 'boundaries' filled (default: find boundary points anew)",
     )
     parser.add_argument(
         "--loss",
@@ -124,7 +124,7 @@ def _add_segmenter(train: Any) -> None:
         help="base network: unet, pspnet-resnet50, deeplabv3plus-xception65, or your own as "
         "MODULE:FACTORY",
     )
-    parser.add_argument("--width", type=int, help="features of unet (None: 256)")
+    parser.add_argument("--width", type=int, help="features of unet (default: 256)")
     parser.add_argument(
         "--balance", action="store_true", help="give rare classes more weight in the loss"
     )
@@ -132,7 +132,12 @@ def _add_segmenter(train: Any) -> None:
 
 
 def _boundary_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--tensor-size", type=size, default="8", help="size of the sampling tensor")
+    parser.add_argument(
+        "--tensor-size",
+        type=size,
+        default="8",
+        help="size of the sampling tensor, the grid of points that the auxiliary network predicts",
+    )
     parser.add_argument(
         "--boundaries",
         choices=("targets", "all"),
@@ -151,18 +156,28 @@ def _training_arguments(parser: argparse.ArgumentParser) -> None:
         help="take learning rate, epochs and batch size from this experiment, see "
         "docs/experiments.md",
     )
-    add("--epochs", type=int, help=f"passes over the frames (None: the preset's, else {_EPOCHS})")
-    add("--batch-size", type=int, help=f"frames per step (None: the preset's, else {_BATCH_SIZE})")
+    add(
+        "--epochs",
+        type=int,
+        help=f"passes over the frames (default: the preset's, else {_EPOCHS})",
+    )
+    add(
+        "--batch-size",
+        type=int,
+        help=f"frames per step (default: the preset's, else {_BATCH_SIZE})",
+    )
     add(
         "--lr",
         type=float,
         dest="learning_rate",
-        help=f"learning rate at the start (None: the preset's, else {_LEARNING_RATE:g})",
+        metavar="RATE",
+        help=f"learning rate at the start (default: the preset's, else {_LEARNING_RATE:g})",
     )
     add(
         "--final-lr",
         type=float,
         dest="final_share",
+        metavar="SHARE",
         default=0.05,
         help="learning rate at the end, as a share of that at the start",
     )

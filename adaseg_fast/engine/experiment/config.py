@@ -78,7 +78,7 @@ class SamplerSection:
             them anew each time.
         epochs, rate, final_rate: see `Schedule`.
         batch_size: by the size of the view.
-        amp: see `Placement`.
+        amp: see `Compute`.
     """
 
     epochs: int
@@ -106,7 +106,7 @@ class SegmenterSection:
             adaptive network with its auxiliary one.
         epochs, rate, final_rate: see `Schedule`.
         batch_size: by working size.
-        amp: see `Placement`.
+        amp: see `Compute`.
     """
 
     epochs: int
