@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from adaseg_fast.engine.benchmark import comparisons, rivals
 from adaseg_fast.engine.benchmark.rivals import Problem
-from adaseg_fast.engine.models.cost import STAGES, predict_in_stages
+from adaseg_fast.engine.models.inference import STAGES, predict_in_stages
 from adaseg_fast.nn import prepare_for_inference
 from adaseg_fast.nn.downsample import IMAGE_MEAN, IMAGE_STD
 from bench_helpers import FRAME, contest, every_problem, named, record, sides

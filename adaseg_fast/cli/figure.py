@@ -97,7 +97,7 @@ def _tensor(options: argparse.Namespace) -> int:
     from adaseg_fast.engine.evaluation.ceiling import ideal_tensor
     from adaseg_fast.engine.evaluation.examples import predicted_tensor, tensor_and_resized
     from adaseg_fast.engine.models.files import load_segmenter
-    from adaseg_fast.engine.training.batches import frame_tensors
+    from adaseg_fast.engine.models.frames import frame_tensors
 
     frame, info = _one(options)
     if options.model is None:

@@ -27,7 +27,7 @@ from adaseg_fast.engine.benchmark.comparisons import Comparison, Disagreement
 from adaseg_fast.engine.benchmark.rivals import TARGETS, Problem, Size
 from adaseg_fast.engine.benchmark.table import Benchmark, Timing
 from adaseg_fast.engine.evaluation.evaluate import environment
-from adaseg_fast.engine.models.cost import STAGES, predict_in_stages
+from adaseg_fast.engine.models.inference import STAGES, predict_in_stages
 from adaseg_fast.nn import prepare_for_inference
 from adaseg_fast.storage import write_json
 

@@ -19,9 +19,9 @@ from adaseg_fast import ops
 from adaseg_fast.data import DatasetInfo, Frame, SegmentationDataset
 from adaseg_fast.engine.evaluation.evaluate import Evaluation, check_classes
 from adaseg_fast.engine.evaluation.measures import Labels, measure
-from adaseg_fast.engine.models.cost import downsampler_of
-from adaseg_fast.engine.models.files import SegmenterConfig
-from adaseg_fast.engine.training.batches import frame_tensors
+from adaseg_fast.engine.models.config import SegmenterConfig
+from adaseg_fast.engine.models.frames import frame_tensors
+from adaseg_fast.engine.models.inference import downsampler_of
 from adaseg_fast.nn import AdaptiveSegmenter, UniformDownsampler, prepare_for_inference
 from adaseg_fast.nn.downsample import Downsampler
 

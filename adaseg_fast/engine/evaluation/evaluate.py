@@ -15,14 +15,10 @@ import torch
 import adaseg_fast
 from adaseg_fast.data import DatasetInfo, Frame, SegmentationDataset
 from adaseg_fast.engine.evaluation.measures import Labels, Measures, measure
-from adaseg_fast.engine.models.cost import (
-    STAGES,
-    model_multiply_adds,
-    operation_multiply_adds,
-    predict_in_stages,
-)
-from adaseg_fast.engine.models.files import SegmenterConfig
-from adaseg_fast.engine.training.batches import frame_tensors
+from adaseg_fast.engine.models.config import SegmenterConfig
+from adaseg_fast.engine.models.cost import model_multiply_adds, operation_multiply_adds
+from adaseg_fast.engine.models.frames import frame_tensors
+from adaseg_fast.engine.models.inference import STAGES, predict_in_stages
 from adaseg_fast.metrics import ConfusionMatrix
 from adaseg_fast.nn import AdaptiveSegmenter, prepare_for_inference
 

@@ -14,9 +14,9 @@ from tqdm import tqdm
 from adaseg_fast import ops
 from adaseg_fast.data import DatasetInfo, Frame, SegmentationDataset
 from adaseg_fast.engine.evaluation.measures import cropped
-from adaseg_fast.engine.models.cost import predict_in_stages
-from adaseg_fast.engine.models.files import SegmenterConfig
-from adaseg_fast.engine.training.batches import frame_tensors
+from adaseg_fast.engine.models.config import SegmenterConfig
+from adaseg_fast.engine.models.frames import frame_tensors
+from adaseg_fast.engine.models.inference import predict_in_stages
 from adaseg_fast.metrics import ConfusionMatrix
 from adaseg_fast.nn import AdaptiveSegmenter, prepare_for_inference
 from adaseg_fast.plots import (

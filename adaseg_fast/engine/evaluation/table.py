@@ -9,7 +9,7 @@ from statistics import median
 import numpy as np
 
 from adaseg_fast.engine.evaluation.evaluate import Evaluation
-from adaseg_fast.engine.models.cost import STAGES
+from adaseg_fast.engine.models.inference import STAGES
 
 Row = tuple[str, ...]
 

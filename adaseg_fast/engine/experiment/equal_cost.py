@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import torch
 
+from adaseg_fast.engine.models.config import SamplerConfig
 from adaseg_fast.engine.models.cost import multiply_adds
-from adaseg_fast.engine.models.files import SamplerConfig, build_sampler
-from adaseg_fast.engine.models.networks import build_network, size_step
+from adaseg_fast.engine.models.networks import build_network, build_sampler, size_step
 
 Size = tuple[int, int]
 

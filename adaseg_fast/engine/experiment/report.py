@@ -10,7 +10,7 @@ import numpy as np
 
 from adaseg_fast.engine.evaluation.curves import about_frames
 from adaseg_fast.engine.experiment.results import Group, Record, Results
-from adaseg_fast.engine.models.cost import STAGES
+from adaseg_fast.engine.models.inference import STAGES
 
 Row = Sequence[str]
 

@@ -25,6 +25,7 @@ import torch
 
 from adaseg_fast.data import DatasetInfo, SegmentationDataset, open_dataset
 from adaseg_fast.data.transforms import Augmentation
+from adaseg_fast.engine.devices import device_of
 from adaseg_fast.engine.evaluation.ceiling import ceiling, shortfall
 from adaseg_fast.engine.evaluation.curves import read_record
 from adaseg_fast.engine.evaluation.evaluate import (
@@ -44,16 +45,12 @@ from adaseg_fast.engine.experiment.config import (
     at_size,
 )
 from adaseg_fast.engine.experiment.equal_cost import equal_cost_size
-from adaseg_fast.engine.models.files import (
-    SamplerConfig,
-    SegmenterConfig,
-    load_sampler,
-    load_segmenter,
-)
+from adaseg_fast.engine.models.config import SamplerConfig, SegmenterConfig
+from adaseg_fast.engine.models.files import load_sampler, load_segmenter
 from adaseg_fast.engine.models.networks import check_size, network_width
 from adaseg_fast.engine.training.boundary_cache import BoundaryCache, CacheSettings, fill_cache
-from adaseg_fast.engine.training.loop import Schedule
-from adaseg_fast.engine.training.placement import Compute, device_of
+from adaseg_fast.engine.training.options import Schedule, TrainingOptions
+from adaseg_fast.engine.training.placement import Placement
 from adaseg_fast.engine.training.sampler import train_sampler
 from adaseg_fast.engine.training.segmenter import train_segmenter
 from adaseg_fast.nn import AdaptiveSegmenter
@@ -225,9 +222,9 @@ class _Run:
         result = train_segmenter(
             self.frames,
             config,
+            self._training(section, batch, model.seed, folder),
             sampler=sampler,
             balance=section.balance,
-            **self._training(section, batch, model.seed, folder),
         )
         write_json(folder / "result.json", result)
 
@@ -241,30 +238,30 @@ class _Run:
             result = train_sampler(
                 self.frames,
                 config,
+                self._training(section, at_size(section.batch_size, config.view_size),
+                               model.seed, folder),
                 loss=section.loss,
                 all_boundaries=section.boundaries == "all",
                 cache=cache,
                 validation=self.measured,
-                **self._training(section, at_size(section.batch_size, config.view_size),
-                                 model.seed, folder),
             )  # fmt: skip
             write_json(folder / "result.json", result)
         return folder / "sampler.safetensors"
 
     def _training(
         self, section: SamplerSection | SegmenterSection, batch: int, seed: int, folder: Path
-    ) -> dict[str, Any]:
-        return {
-            "schedule": Schedule(section.epochs, section.rate, section.final_rate),
-            "augmentation": self._augmentation(),
-            "batch_size": batch,
-            "seed": seed,
-            "output": folder,
-            "workers": self.config.data.workers,
-            "compute": Compute(self.device, section.amp),
-            "resume": (folder / "checkpoint.pt").is_file(),
-            "quiet": self.quiet,
-        }
+    ) -> TrainingOptions:
+        return TrainingOptions(
+            output=folder,
+            schedule=Schedule(section.epochs, section.rate, section.final_rate),
+            augmentation=self._augmentation(),
+            batch_size=batch,
+            seed=seed,
+            workers=self.config.data.workers,
+            placement=Placement(self.device, section.amp),
+            resume=(folder / "checkpoint.pt").is_file(),
+            quiet=self.quiet,
+        )
 
     def _augmentation(self) -> Augmentation:
         bounds = self.config.augmentation

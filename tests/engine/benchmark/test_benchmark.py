@@ -22,7 +22,7 @@ from adaseg_fast.engine.benchmark.comparisons import Comparison, Disagreement
 from adaseg_fast.engine.benchmark.rivals import Problem
 from adaseg_fast.engine.benchmark.run import ROWS, laps, measure
 from adaseg_fast.engine.benchmark.table import Benchmark, Timing, table
-from adaseg_fast.engine.models.cost import STAGES
+from adaseg_fast.engine.models.inference import STAGES
 
 SMALL = Problem(classes=5, grid=(12, 16), size=(72, 96))
 COMPARISONS: dict[str, Callable[[Problem], Comparison]] = {

@@ -17,14 +17,9 @@ from adaseg_fast.data.transforms import square_crop
 from adaseg_fast.engine.evaluation.ceiling import ceiling, ceiling_of, ideal_tensor, shortfall
 from adaseg_fast.engine.evaluation.evaluate import environment, evaluate
 from adaseg_fast.engine.evaluation.table import table
-from adaseg_fast.engine.models.cost import (
-    STAGES,
-    downsampler_of,
-    model_multiply_adds,
-    multiply_adds,
-    predict_in_stages,
-)
+from adaseg_fast.engine.models.cost import model_multiply_adds, multiply_adds
 from adaseg_fast.engine.models.files import load_segmenter
+from adaseg_fast.engine.models.inference import STAGES, downsampler_of, predict_in_stages
 from adaseg_fast.metrics import ConfusionMatrix
 from adaseg_fast.nn import AdaptiveSegmenter, UNet, UniformDownsampler
 from support.engine_cases import SAMPLER
@@ -97,7 +92,7 @@ def test_other_classes_are_refused(models: dict[str, Path]) -> None:
 
 
 def test_foreign_downsampler_is_refused() -> None:
-    with pytest.raises(TypeError, match="has to be a UniformDownsampler or"):
+    with pytest.raises(TypeError, match="must be a UniformDownsampler or"):
         downsampler_of(AdaptiveSegmenter(UNet(2, width=4), torch.nn.Identity()))
 
 

@@ -21,7 +21,7 @@ from adaseg_fast.engine.evaluation.examples import (
     tensor_and_resized,
 )
 from adaseg_fast.engine.models.files import load_segmenter
-from adaseg_fast.engine.training.batches import frame_tensors
+from adaseg_fast.engine.models.frames import frame_tensors
 
 SCENES = SyntheticScenes(2, size=(64, 96), split="val")
 INFO = SCENES.info
