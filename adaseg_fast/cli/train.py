@@ -122,7 +122,11 @@ def _training(options: argparse.Namespace, section: str, size: Any) -> dict[str,
     epochs, rate, batch_size = 60, 1e-3, 32
     if options.preset is not None:
         preset = getattr(read_config(options.preset), section)
-        epochs, rate, batch_size = preset.epochs, preset.rate, at_size(preset.batch_size, size)
+        epochs, rate, batch_size = (
+            preset.epochs,
+            preset.learning_rate,
+            at_size(preset.batch_size, size),
+        )
     return {
         "schedule": Schedule(
             epochs if options.epochs is None else options.epochs,

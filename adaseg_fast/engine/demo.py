@@ -7,8 +7,10 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from adaseg_fast.data.readers.synthetic import SyntheticScenes
-from adaseg_fast.engine.evaluation.evaluate import Evaluation, environment, evaluate
-from adaseg_fast.engine.evaluation.examples import LoadedModel, examples
+from adaseg_fast.engine.environment import environment
+from adaseg_fast.engine.evaluation.evaluate import Evaluation, evaluate
+from adaseg_fast.engine.evaluation.frame_pictures import LoadedModel, examples
+from adaseg_fast.engine.evaluation.options import MeasureOptions
 from adaseg_fast.engine.models.files import load_segmenter
 from adaseg_fast.storage import write_atomically, write_json
 
@@ -37,7 +39,8 @@ def demo(output: Path, *, scenes: int = 24, seed: int = 0, quiet: bool = False) 
         raise ValueError(f"scenes has to be at least 1, got {scenes}")
     frames = SyntheticScenes(scenes, seed=seed, split="demo")
     models = load_demo_models()
-    results = [evaluate(*model, frames, quiet=quiet) for model in models]
+    options = MeasureOptions(quiet=quiet)
+    results = [evaluate(*model, frames, options) for model in models]
     output.mkdir(parents=True, exist_ok=True)
     write_json(
         output / "demo.json",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures of single frames: where is sampled, and what models make of it (Figs. 3, 5 and 7)."""
+"""Pictures of single frames: sampling locations, and what models predict (Figs. 3, 5 and 7)."""
 
 from __future__ import annotations
 
