@@ -59,6 +59,10 @@ def add_commands(commands: Any) -> None:
     )
     tensor.add_argument("--size", type=size, default="16", help="size to resize it to")
 
+    _add_examples(kinds)
+
+
+def _add_examples(kinds: Any) -> None:
     shown = command(
         kinds,
         "examples",

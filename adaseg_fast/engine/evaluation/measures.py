@@ -127,10 +127,12 @@ def measure(
     Raises:
         ValueError: a metric or the crop is unknown, or ``label`` returns a number that is no class.
     """
+    result = Measures(frames.info, options.metrics)
     numbers = tqdm(range(len(frames)), desc=name, disable=options.quiet)
     if options.workers:
-        return _measure_in_threads(frames, label, options, numbers)
-    result = Measures(frames.info, options.metrics)
+        for part in _measure_in_threads(frames, label, options, numbers):
+            result.merge(part)
+        return result
     for index in numbers:
         frame = cropped(frames[index], options.crop)
         result.update(label(index, frame), frame)
@@ -142,10 +144,9 @@ def _measure_in_threads(
     label: Callable[[int, Frame], Labels],
     options: MeasureOptions,
     numbers: Iterable[int],
-) -> Measures:
-    """`measure` with ``options.workers`` threads that read and count."""
-    result, parts = Measures(frames.info, options.metrics), _Parts(frames.info, options.metrics)
-    workers = options.workers
+) -> list[Measures]:
+    """What each of ``options.workers`` threads has counted, beside the caller's that labels."""
+    parts, workers = _Parts(frames.info, options.metrics), options.workers
     pool = ThreadPoolExecutor(workers)
     try:
         reading: deque[Future[Frame]] = deque()
@@ -161,9 +162,7 @@ def _measure_in_threads(
             future.result()
     finally:
         pool.shutdown(cancel_futures=True)
-    for part in parts.all:
-        result.merge(part)
-    return result
+    return parts.all
 
 
 def _read(frames: SegmentationDataset, index: int, crop: str) -> Frame:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole experiment on a few small scenes: its files and tables, and going on where it stopped."""
+"""A whole experiment on a few small scenes: files, tables, and continuing an interrupted run."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_finished_experiment_is_not_done_again(
 
 
 @pytest.mark.parametrize("stop_at", [1, 6, 11])
-def test_an_interrupted_experiment_goes_on(
+def test_an_interrupted_experiment_continues(
     done: tuple[Path, list[Model]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int
 ) -> None:
     steps = 0
