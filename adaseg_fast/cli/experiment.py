@@ -29,10 +29,16 @@ def add_commands(commands: Any) -> None:
     experiment.add_argument(
         "--data", metavar="NAME:PATH", help="data set, instead of the configuration's"
     )
-    experiment.add_argument("--sizes", type=size, nargs="+", help="working sizes, likewise")
-    experiment.add_argument("--seeds", type=int, nargs="+", help="seeds, likewise")
     experiment.add_argument(
-        "--workers", type=int, help="processes or threads that read frames, likewise"
+        "--sizes", type=size, nargs="+", help="working sizes, instead of the configuration's"
+    )
+    experiment.add_argument(
+        "--seeds", type=int, nargs="+", help="seeds, instead of the configuration's"
+    )
+    experiment.add_argument(
+        "--workers",
+        type=int,
+        help="processes or threads that read frames, instead of the configuration's",
     )
     experiment.add_argument(
         "--output", type=Path, required=True, help="folder to write everything to"

@@ -55,7 +55,7 @@ def add_commands(commands: Any) -> None:
         "--tensor-size", type=size, default="8", help="size of the ideal tensor, without --model"
     )
     tensor.add_argument(
-        "--lam", type=float, default=1.0, help="lambda of the ideal tensor, likewise"
+        "--lam", type=float, default=1.0, help="lambda of the ideal tensor, without --model"
     )
     tensor.add_argument("--size", type=size, default="16", help="size to resize it to")
 

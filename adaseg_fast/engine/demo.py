@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Uniform against adaptive on drawn scenes that training never saw, with the weights shipped."""
+"""The demo: the two models of the package on drawn scenes that were not used in training."""
 
 from __future__ import annotations
 
@@ -27,16 +27,22 @@ def load_demo_models() -> tuple[LoadedModel, LoadedModel]:
 
 
 def demo(output: Path, *, scenes: int = 24, seed: int = 0, quiet: bool = False) -> list[Evaluation]:
-    """Segment drawn scenes both ways at the same working size; writes demo.png and demo.json.
+    """Segment drawn scenes with both models, and write ``demo.png`` and ``demo.json``.
 
     Args:
         output: folder of the two files.
-        scenes: how many, at least 1; the first few are shown.
+        scenes: number of scenes, at least 1; the picture shows the first three.
         seed: of the scenes.
-        quiet: no progress bar.
+        quiet: whether to leave out progress bars.
+
+    Returns:
+        What was found for the uniform and for the adaptive model.
+
+    Raises:
+        ValueError: ``scenes`` is below 1.
     """
     if scenes < 1:
-        raise ValueError(f"scenes has to be at least 1, got {scenes}")
+        raise ValueError(f"scenes must be at least 1, got {scenes}")
     frames = SyntheticScenes(scenes, seed=seed, split="demo")
     models = load_demo_models()
     options = MeasureOptions(quiet=quiet)

@@ -4,7 +4,7 @@
 Conventions:
 
 - Counts are summed over all pixels of all images; IoU is computed once, at the end.
-- Pixels whose truth is ``ignore_index`` count nowhere, whatever is predicted there.
+- Pixels whose truth is ``ignore_index`` are not counted, whatever the prediction is.
 - A prediction of 255 (`NO_CLASS`) on any other pixel is an error: it adds to the union of the true
   class, and to no predicted class.
 - A class that occurs neither in the truth nor in the predictions has no IoU (NaN) and is left out

@@ -193,7 +193,7 @@ class ObjectRecall:
         table = self.objects()
         if classes is not None:
             table = table[np.isin(table[:, 0], classes)]
-        table = table[np.lexsort((table[:, 2], table[:, 1]))]  # whatever the class
+        table = table[np.lexsort((table[:, 2], table[:, 1]))]  # by area, then by correct pixels
         area, group, sharing = np.unique(table[:, 1], return_inverse=True, return_counts=True)
         correct = np.bincount(group, weights=table[:, 2], minlength=len(area))
         recall = (correct / np.maximum(area * sharing, 1))[group]

@@ -7,7 +7,7 @@ among those in a band of some width around the boundaries of the truth.
 Conventions:
 
 - Boundary pixels are those of `adaseg_fast.ops.boundary_mask`: both sides of a boundary, none
-  towards ignored pixels.
+  next to ignored pixels.
 - The band of width w holds the pixels less than w pixels (Euclidean, between pixel centres) from
   the nearest boundary pixel, on either side: width 1 is the boundary pixels themselves.
 - Ignored pixels are in no band. Counts are summed over all images; shares are computed at the end.

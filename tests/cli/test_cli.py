@@ -213,7 +213,7 @@ def test_resume_from_the_command_line(root: Path, tmp_path: Path) -> None:
         (("predict", "x.png", "--model", "gone", "--output", "o", "--device", "cuda:99"),
          "device 'cuda:99': torch finds"),
         (("demo", "--threads", "0"), "--threads has to be at least 1"),
-        (("demo", "--scenes", "0"), "scenes has to be at least 1"),
+        (("demo", "--scenes", "0"), "scenes must be at least 1"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value[:2]),
 )  # fmt: skip

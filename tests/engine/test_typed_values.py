@@ -44,7 +44,10 @@ def test_types_that_json_and_toml_lack() -> None:
         ({"section": {}, "more": 1}, "'more' is none of section"),
         ({"section": {"kind": []}}, "section: 'kind' is none of kinds, by_size, outer"),
         ({"section": {"kinds": ["a", "z"]}}, "section.kinds[1] must be a or b, got 'z'"),
-        ({"section": {"by_size": "x"}}, "section.by_size must be an integer or a table, got a te"),
+        (
+            {"section": {"by_size": "x"}},
+            "section.by_size must be an integer or a table, got a text",
+        ),
         ({"section": {"by_size": {"x": 1}}}, "a key of section.by_size must be an integer, got a"),
         ({"section": {"by_size": {"1": None}}}, "section.by_size[...] must be an integer, got nul"),
         ({"section": {"outer": {"share": 1.0}}}, "section.outer: 'sides' is missing"),

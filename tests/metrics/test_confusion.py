@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The confusion matrix against counting one pixel after the other."""
+"""The confusion matrix against counting pixel by pixel."""
 
 from __future__ import annotations
 

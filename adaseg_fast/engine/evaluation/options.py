@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every measurement of a set of frames can be told: metrics, crop, threads."""
+"""The options of every measurement of frames: metrics, crop, threads, progress bars."""
 
 from __future__ import annotations
 

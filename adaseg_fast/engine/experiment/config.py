@@ -50,7 +50,7 @@ class DataSection(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         train: the data set, written as for ``--data``; ``--data`` of the command replaces it.
-        evaluation: the data set that is measured, likewise; ``train`` if empty.
+        evaluation: the data set to measure, written as for ``--data``; ``train`` if empty.
         split: the part of the data set to train on.
         evaluation_split: the part of the data set to measure.
         targets: classes whose boundaries matter; the data set's own if None.

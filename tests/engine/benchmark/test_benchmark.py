@@ -68,7 +68,7 @@ def test_rivals_agree(name: str, seed: int) -> None:
 def test_a_wrong_result_is_a_disagreement(name: str) -> None:
     comparison = small(name)
     ours, rival = comparison.ours(), comparison.rival()
-    # Each point gets what belongs to the one opposite to it; labels a class that is there.
+    # Each point gets the value of the opposite point; labels become another class.
     wrong = 1 - ours if name.endswith("backends") else ours.flip(-1, -2)
     with pytest.raises(Disagreement):
         comparison.check(wrong, rival)
@@ -103,7 +103,7 @@ def test_scores_are_those_of_a_confident_network(classes: int) -> None:
     assert not torch.equal(phi, ops.uniform_sampling_tensor(problem.grid))
     scores = problems.network_scores(problem, phi)
     assert scores.shape == (1, classes, 40, 60) and scores.dtype == torch.float32
-    # More than the scene's classes are seen where more are wanted.
+    # With more classes than the scene has, more of them occur.
     seen = scores.argmax(1).unique()
     assert len(seen) > (11 if classes > 18 else 1)
     best, second = scores.topk(2, dim=1).values.unbind(1)
@@ -210,7 +210,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert [line["name"] for line in record["timings"]] == [row.name for row in ROWS]
     for line in record["timings"]:
         assert line["note"] or (math.isfinite(line["ratio"]) and line["ratio"] > 0)
-    # Nothing but the numba rows may be missing where SciPy is there.
+    # If SciPy is installed, only rows of numba may be missing.
     if record["environment"]["scipy"]:
         assert all(line["rival"] == "native" for line in record["timings"] if line["note"])
     assert record["stages_ms"].keys() == set(STAGES)

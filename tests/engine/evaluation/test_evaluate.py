@@ -35,7 +35,7 @@ from support.engine_cases import SAMPLER
 SCENES = SyntheticScenes(3, size=(64, 96), split="val")
 QUIET, WHOLE = MeasureOptions(quiet=True), MeasureOptions(crop="none", quiet=True)
 
-# What ideal targets give on all CamVid frames held here: sizes 32, 64, 128.
+# Mean IoU of the targets with ideal points, on the CamVid frames of the tests: sizes 32, 64, 128.
 CEILINGS = {None: (0.54, 0.68, 0.82), (8, 8): (0.57, 0.72, 0.83), (16, 16): (0.60, 0.74, 0.85)}
 
 
@@ -138,7 +138,7 @@ def test_shortfall_by_hand(models: dict[str, Path]) -> None:
     at_own, at_ideal = shortfall(model, config, SCENES, QUIET)
     assert at_own.sampling == "adaptive" and at_ideal.sampling == "ideal"
     for found, wanted in ((at_own, own), (at_ideal, better)):
-        # Labels of one-hot scores tie at places, where rounding decides.
+        # One-hot scores tie at some pixels, and rounding decides there.
         different = np.abs(found.confusion.counts - wanted.counts).sum()
         assert different <= 0.01 * wanted.counts.sum()
         assert found.target_iou == pytest.approx(wanted.mean_iou(info.targets), abs=0.01)

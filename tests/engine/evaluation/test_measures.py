@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Metrics over a data set: the same figures however many threads count them."""
+"""Metrics over a data set: the values are the same with any number of threads."""
 
 from __future__ import annotations
 

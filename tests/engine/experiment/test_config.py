@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Configurations of experiments: the package's own, and what is refused in anyone's."""
+"""Configurations of experiments: the package's own, defaults, old names, and errors."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_papers_settings(name: str, rate: float, epochs: int) -> None:
 def test_own_configurations_are_whole(name: str) -> None:
     config = read_config(name)
     assert config.plain()["sizes"] == [list(size) for size in config.sizes]
-    # Those of data sets on disk leave the folder to the command.
+    # For data sets on disk the command names the folder.
     assert bool(config.data.train) == (name == "synthetic")
 
 

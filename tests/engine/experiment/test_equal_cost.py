@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The uniform size of equal cost, against counting every size for real."""
+"""The uniform size of equal cost, against counting the cost of every size."""
 
 from __future__ import annotations
 

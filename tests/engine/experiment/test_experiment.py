@@ -142,7 +142,9 @@ def test_more_seeds_and_sizes_later(tmp_path: Path) -> None:
     assert "what sampling alone allows" in said
     with pytest.raises(ConfigError, match=r"other settings: segmenter.epochs \(2 there, 3 now\)"):
         run(replace(small, segmenter=replace(small.segmenter, epochs=3)), tmp_path)
-    run(replace(small, data=replace(small.data, workers=1)), tmp_path)  # as many as one likes
+    run(
+        replace(small, data=replace(small.data, workers=1)), tmp_path
+    )  # the number of workers may change
     (tmp_path / "experiment.json").write_text("[]")
     with pytest.raises(ConfigError, match="does not hold the settings"):
         run(small, tmp_path)
