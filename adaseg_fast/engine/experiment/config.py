@@ -239,12 +239,10 @@ def parse_config(values: Mapping[str, Any], name: str) -> ExperimentConfig:
         ConfigError: a key is missing, unknown, or has a value of a wrong type.
     """
     current, replaced = with_current_names(values)
-    for old, new in replaced.items():
-        warnings.warn(
-            f"{name}: {old} is now called {new}; the next version will not accept the old name",
-            FutureWarning,
-            stacklevel=2,
-        )
+    if replaced:
+        renames = ", ".join(f"{old} is now {new}" for old, new in replaced.items())
+        message = f"{name}: keys have new names, and the next version will not accept the old ones"
+        warnings.warn(f"{message}: {renames}", FutureWarning, stacklevel=2)
     for key in ("sizes", "baseline_sizes"):
         if isinstance(current.get(key), list):
             current[key] = [[s, s] if isinstance(s, int) else s for s in current[key]]

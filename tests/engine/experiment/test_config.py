@@ -130,8 +130,10 @@ def test_names_of_0_1_0_are_understood_with_a_warning() -> None:
     for section in (config.sampler, config.segmenter):
         assert (section.learning_rate, section.final_learning_rate) == (2e-3, 0.5)
     assert config.sampler.view_size == {16: 8}
-    first = str(noted[0].message)
-    assert len(noted) == 5 and "old.toml: sampler.aux_size is now called sampler.view_size" in first
+    (warning,) = noted
+    assert str(warning.message).startswith("old.toml: keys have new names")
+    assert str(warning.message).count(" is now ") == 5
+    assert "sampler.aux_size is now sampler.view_size" in str(warning.message)
     with pytest.raises(ConfigError, match="sampler: 'rate' is none of"):  # beside its new name
         parse_config(LEAST | {"sampler": TRAINING | {"rate": 1.0}}, "both.toml")
 
