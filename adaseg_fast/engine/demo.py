@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demo: uniform against adaptive sampling on drawn scenes, with the weights of the package.
+"""The demo: the two models of the package on drawn scenes that were not used in training.
 
-Training never saw these scenes. This module loads without torch.
+This module loads without torch.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from adaseg_fast.storage import write_atomically, write_json
 
 if TYPE_CHECKING:
     from adaseg_fast.engine.evaluation.evaluate import Evaluation
-    from adaseg_fast.engine.evaluation.examples import LoadedModel
+    from adaseg_fast.engine.evaluation.frame_pictures import LoadedModel
 
 _SHOWN = 3
 
@@ -40,35 +40,31 @@ def load_demo_models() -> tuple[LoadedModel, LoadedModel]:
 
 
 def demo(output: Path, *, scenes: int = 24, seed: int = 0, quiet: bool = False) -> list[Evaluation]:
-    """Segment drawn scenes uniformly and adaptively at the same working size.
-
-    Writes ``demo.png``, the first few scenes with both results, and ``demo.json``, the measures.
+    """Segment drawn scenes with both models, and write ``demo.png`` and ``demo.json``.
 
     Args:
         output: folder of the two files.
-        scenes: number of scenes.
-        seed: seed of the scenes.
-        quiet: show no progress bar.
+        scenes: number of scenes, at least 1; the picture shows the first three.
+        seed: of the scenes.
+        quiet: whether to leave out progress bars.
 
     Returns:
-        The measures of the uniform and of the adaptive model.
+        What was found for the uniform and for the adaptive model.
 
     Raises:
         ValueError: ``scenes`` is below 1.
-
-    Example::
-
-        uniform, adaptive = demo(Path("adaseg_demo"), scenes=8)
-        print(uniform.target_iou, adaptive.target_iou)
     """
-    from adaseg_fast.engine.evaluation.evaluate import environment, evaluate
-    from adaseg_fast.engine.evaluation.examples import examples
+    from adaseg_fast.engine.environment import environment
+    from adaseg_fast.engine.evaluation.evaluate import evaluate
+    from adaseg_fast.engine.evaluation.frame_pictures import examples
+    from adaseg_fast.engine.evaluation.options import MeasureOptions
 
     if scenes < 1:
         raise ValueError(f"scenes must be at least 1, got {scenes}")
     frames = SyntheticScenes(scenes, seed=seed, split="demo")
     models = load_demo_models()
-    results = [evaluate(*model, frames, quiet=quiet) for model in models]
+    options = MeasureOptions(quiet=quiet)
+    results = [evaluate(*model, frames, options) for model in models]
     output.mkdir(parents=True, exist_ok=True)
     write_json(
         output / "demo.json",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures of single frames: they show what they say."""
+"""Pictures of single frames show what they say."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import torch
 
 from adaseg_fast import ops
 from adaseg_fast.data.readers.synthetic import SyntheticScenes
-from adaseg_fast.engine.evaluation import examples as module
+from adaseg_fast.engine.evaluation import frame_pictures as module
 from adaseg_fast.engine.evaluation.ceiling import ideal_tensor
-from adaseg_fast.engine.evaluation.examples import (
+from adaseg_fast.engine.evaluation.frame_pictures import (
     examples,
     predicted_tensor,
     sampling_by_lambda,
