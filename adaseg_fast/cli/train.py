@@ -181,16 +181,7 @@ def _training_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.05,
         help="learning rate at the end, as a share of that at the start",
     )
-    add(
-        "--min-scale",
-        type=float,
-        default=1.0,
-        help="side of the smallest random square, as a share of the largest",
-    )
-    add("--contrast", type=float, default=0.2, help="largest relative change of contrast")
-    add("--brightness", type=float, default=0.1, help="largest shift, as a share of the range")
-    add("--color", type=float, default=0.0, help="largest relative change of a colour channel")
-    add("--noise", type=float, default=0.01, help="largest share of black and white pixels")
+    _augmentation_arguments(parser)
     add("--workers", type=int, default=0, help="processes that read frames (0: this one does)")
     add("--amp", action="store_true", help="run networks in half precision where that is safe")
     add(
@@ -209,6 +200,20 @@ def _training_arguments(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="steps between checkpoints within an epoch (0: only at the end of each epoch)",
     )
+
+
+def _augmentation_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--min-scale",
+        type=float,
+        default=1.0,
+        help="side of the smallest random square, as a share of the largest",
+    )
+    add("--contrast", type=float, default=0.2, help="largest relative change of contrast")
+    add("--brightness", type=float, default=0.1, help="largest shift, as a share of the range")
+    add("--color", type=float, default=0.0, help="largest relative change of a colour channel")
+    add("--noise", type=float, default=0.01, help="largest share of black and white pixels")
 
 
 def _boundaries(options: argparse.Namespace) -> int:

@@ -73,7 +73,8 @@ def predict_in_stages(model: AdaptiveSegmenter, image: Tensor) -> Prediction:
         Labels, sampling tensors and seconds.
 
     Raises:
-        TypeError: The downsampler is not one of this package's.
+        TypeError: The downsampler is not one of this package's, or the base network returned
+            something other than a tensor.
         ValueError: ``image`` has another shape.
 
     Example:
@@ -96,16 +97,13 @@ def predict_in_stages(model: AdaptiveSegmenter, image: Tensor) -> Prediction:
         coarse = downsampler.coarse_tensor(batch)
         phi = ops.resize_sampling_tensor(coarse, downsampler.size)
     else:
-        phi = downsampler.sampling_tensor(batch)
+        phi = model.choose_points(batch)
     lap()
-    small = ops.sample(batch, phi, mean=downsampler.mean, std=downsampler.std)
+    small = model.sample(batch, phi)
     lap()
-    scores = model.segmenter(small)
+    scores = model.segment(small)
     lap()
-    at_scores = phi
-    if scores.shape[-2:] != phi.shape[-2:]:
-        at_scores = ops.resize_sampling_tensor(phi, scores.shape[-2:])
-    labels = ops.interpolate_argmax(scores, at_scores, image.shape[-2:])
+    labels = model.label(scores, phi, image.shape[-2:])
     lap()
     seconds = tuple(end - start for start, end in pairwise(clock))
     found = None if coarse is None else coarse[0].cpu()

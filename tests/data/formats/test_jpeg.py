@@ -11,7 +11,7 @@ import pytest
 
 from adaseg_fast.data import DataError
 from adaseg_fast.data.images import read_image, read_labelled_image
-from support.pictures import encoded, exif, jpeg_with, noise, put
+from support.data.pictures import encoded, exif, jpeg_with, noise, put
 
 PICTURES = {
     "noise": noise(67, 83, 3),

@@ -14,7 +14,7 @@ from PIL import Image
 
 from adaseg_fast.data import DataError
 from adaseg_fast.data.images import MAX_PIXELS, read_image, read_labelled_image, read_labels
-from support.pictures import encoded, noise, put
+from support.data.pictures import encoded, noise, put
 
 RGB, GREY = noise(13, 10, 3), noise(13, 10)
 FILES = {
