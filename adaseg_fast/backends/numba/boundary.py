@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 from adaseg_fast.backends.numba import geometry, runtime
 from adaseg_fast.backends.numba.runtime import SOURCES, Array, helper, kernel
 
-Bytes = NDArray[np.uint8]
-
 
 class Rule(NamedTuple):
     """Which boundaries count, in the bit patterns of the labels.
@@ -34,16 +32,29 @@ class Rule(NamedTuple):
     classes: Array
 
 
+class Scratch(NamedTuple):
+    """Room for a row of ``width`` pixels.
+
+    Attributes:
+        marks: (W or up to 7 more,) uint8, which pixels differ from a neighbour; 0 beyond the row.
+        words: the same memory, eight pixels at a time.
+        columns: (W,) int32, those of the boundary pixels.
+    """
+
+    marks: Array
+    words: Array
+    columns: Array
+
+
 def boundary_mask(
     labels: Array, out: Array, classes: Sequence[int] | None, ignore_index: int, threads: int
 ) -> None:
     """Boundary pixels, on both sides of each boundary."""
     rule = rule_of(labels.dtype, classes, ignore_index)
-
     maps = [runtime.contiguous(item, item.dtype) for item in runtime.bit_patterns(labels)]
 
     def fill(n: int, begin: int, end: int) -> None:
-        mark_band(maps[n], rule, begin, end, out[n])
+        mark_band(maps[n], rule, scratch_of(labels), begin, end, out[n])
 
     runtime.run_bands(fill, out, threads)
 
@@ -56,7 +67,8 @@ def nearest_boundary(
     patterns = runtime.bit_patterns(labels)
 
     def fill(n: int) -> None:
-        find_nearest(runtime.contiguous(patterns[n], patterns.dtype), rule, out[n])
+        item = runtime.contiguous(patterns[n], patterns.dtype)
+        find_nearest(item, rule, scratch_of(labels), out[n])
 
     runtime.run(fill, range(len(labels)), threads, labels.size)
 
@@ -77,6 +89,13 @@ def rule_of(dtype: np.dtype[Any], classes: Sequence[int] | None, ignore_index: i
     return Rule(patterns([ignore_index]), classes is not None, patterns(chosen))
 
 
+def scratch_of(labels: Array) -> Scratch:
+    """For one thread and labels (N, H, W)."""
+    width = labels.shape[2]
+    words = np.zeros((width + 7) // 8, np.uint64)
+    return Scratch(words.view(np.uint8), words, np.empty(width, np.int32))
+
+
 @helper
 def is_among(label: Any, labels: Array) -> bool:
     """Whether a label is one of a few."""
@@ -95,7 +114,7 @@ def counts(label: Any, other: Any, rule: Rule) -> bool:
 
 
 @helper
-def mark_changes(here: Array, above: Array, below: Array, marks: Bytes) -> None:
+def mark_changes(here: Array, above: Array, below: Array, marks: Array) -> None:
     """Mark the pixels of a row whose label differs from one of its 4 neighbours."""
     for col in range(len(here)):
         marks[col] = (here[col] != above[col]) | (here[col] != below[col])
@@ -107,16 +126,14 @@ def mark_changes(here: Array, above: Array, below: Array, marks: Bytes) -> None:
 
 
 @helper
-def find_boundary(labels: Array, rule: Rule, row: int, marks: Bytes, columns: Array) -> int:
-    """List the columns of a row's boundary pixels in ``columns`` (W,), and count them.
-
-    ``marks`` is scratch space for a row, padded with zeros to a multiple of 8.
-    """
+def find_boundary(labels: Array, rule: Rule, row: int, scratch: Scratch) -> int:
+    """List the columns of a row's boundary pixels in ``scratch``, and count them."""
+    marks, words, columns = scratch
     height, width = labels.shape
     here = labels[row]
     above, below = labels[max(row - 1, 0)], labels[min(row + 1, height - 1)]
     mark_changes(here, above, below, marks)
-    count, words = 0, marks.view(np.uint64)
+    count = 0
     for word in range(len(words)):
         if words[word] == 0:  # most are, and looking at eight pixels at once saves time
             continue
@@ -132,23 +149,21 @@ def find_boundary(labels: Array, rule: Rule, row: int, marks: Bytes, columns: Ar
     return count
 
 
-@helper
-def make_marks(width: int) -> Bytes:
-    """Scratch space for ``find_boundary``."""
-    return np.zeros((width + 7) // 8, np.uint64).view(np.uint8)
-
-
 @kernel
 def mark_band(
-    labels: Array, rule: Rule, begin: int, end: int, out: NDArray[np.bool_], sources: int = SOURCES
+    labels: Array,
+    rule: Rule,
+    scratch: Scratch,
+    begin: int,
+    end: int,
+    out: NDArray[np.bool_],
+    sources: int = SOURCES,
 ) -> None:
     """Fill the rows [begin, end) of ``out`` (H, W)."""
-    width = labels.shape[1]
-    marks, columns = make_marks(width), np.empty(width, np.int32)
     for row in range(begin, end):
         out[row] = False
-        for k in range(find_boundary(labels, rule, row, marks, columns)):
-            out[row, columns[k]] = True
+        for k in range(find_boundary(labels, rule, row, scratch)):
+            out[row, scratch.columns[k]] = True
 
 
 @helper
@@ -173,7 +188,7 @@ def find_nearest_columns(
 
 @kernel
 def find_nearest(
-    labels: Array, rule: Rule, out: NDArray[np.float32], sources: int = SOURCES
+    labels: Array, rule: Rule, scratch: Scratch, out: NDArray[np.float32], sources: int = SOURCES
 ) -> None:
     """Nearest boundary pixel of each point of a uniform grid, (2, h, w), in relative coordinates.
 
@@ -181,7 +196,6 @@ def find_nearest(
     looked at when the first search reaches it.
     """
     (height, width), (_, h, w) = labels.shape, out.shape
-    marks, columns = make_marks(width), np.empty(width, np.int32)
     known, nearest = np.zeros(height, np.bool_), np.empty((height, w), np.int32)
     for i in range(h):
         for j in range(w):
@@ -193,8 +207,8 @@ def find_nearest(
                     if at < 0 or at >= height:
                         continue
                     if not known[at]:
-                        count = find_boundary(labels, rule, at, marks, columns)
-                        find_nearest_columns(columns, count, width, nearest[at])
+                        count = find_boundary(labels, rule, at, scratch)
+                        find_nearest_columns(scratch.columns, count, width, nearest[at])
                         known[at] = True
                     candidate = int(nearest[at, j])
                     distance = away * away + (candidate - col) ** 2

@@ -110,7 +110,8 @@ def make_grid(phi: Floats, height: int, width: int, rule: int, sources: int = SO
         least = most = points[i * w, 0]
         for k in range(i * w, (i + 2) * w):
             least, most = min(least, points[k, 0]), max(most, points[k, 0])
-        image_rows[i] = first_row(least, lattice), first_row(most, lattice)
+        image_rows[i, 0] = first_row(least, lattice)
+        image_rows[i, 1] = first_row(most, lattice)
         for j in range(w - 1):
             k = i * w + j
             a, b = point_of(points, k), point_of(points, k + 1)

@@ -66,19 +66,19 @@ def find_unbeaten(
     """
     classes = scores.shape[0]
     for k in range(3):
-        c = winners[k]
-        at[classes + k] = scores[c, t.a], scores[c, t.b], scores[c, t.c]
+        c, lead = winners[k], at[classes + k]
+        lead[0], lead[1], lead[2] = scores[c, t.a], scores[c, t.b], scores[c, t.c]
     for k in range(3):
         at[classes + 3, k] = (at[classes, k] + at[classes + 1, k] + at[classes + 2, k]) / 3.0
     count = 0
     for c in range(classes):
         x, y, z = float(scores[c, t.a]), float(scores[c, t.b]), float(scores[c, t.c])
         beaten = False
-        for lead in range(classes, classes + 4):
-            beaten |= (x < at[lead, 0]) & (y < at[lead, 1]) & (z < at[lead, 2])
+        for k in range(classes, classes + 4):
+            beaten |= (x < at[k, 0]) & (y < at[k, 1]) & (z < at[k, 2])
         if not beaten:
             number[count] = c
-            at[count] = x, y, z
+            at[count, 0], at[count, 1], at[count, 2] = x, y, z
             count += 1
     if count == 0:  # where scores are NaN or infinite
         number[0], count = winners[0], 1

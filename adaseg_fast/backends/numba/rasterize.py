@@ -38,7 +38,8 @@ def list_triangles(grid: Grid, out: Ints, sources: int = SOURCES) -> None:
     for i in range(rows):
         for k in range(2 * cols):
             t = triangle_of(grid.points, grid.main, i, k)
-            out[2 * i * cols + k] = t.a, t.b, t.c
+            to = out[2 * i * cols + k]
+            to[0], to[1], to[2] = t.a, t.b, t.c
 
 
 @kernel
