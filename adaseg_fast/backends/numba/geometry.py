@@ -262,7 +262,7 @@ def weights_at(t: Triangle, row: int, col: int, bits: int) -> Weights:
 
 @helper
 def line_of(x: float, y: float, z: float, w: Weights) -> tuple[float, float]:
-    """Value at a pixel of what is x, y, z at the corners, and its change to the right neighbour.
+    """Value at a pixel, and change to its right neighbour, from the values x, y, z at the corners.
 
     The weights' changes add up to zero: differences keep a constant constant.
     """
@@ -272,7 +272,7 @@ def line_of(x: float, y: float, z: float, w: Weights) -> tuple[float, float]:
 
 @helper
 def gradient_of(x: float, y: float, z: float, t: Triangle, bits: int) -> tuple[float, float]:
-    """Change by a pixel row and a pixel column of what is x, y, z at the corners."""
+    """Change to the next pixel row and column, from the values x, y, z at the corners."""
     p, q, s = t.p, t.q, t.s
     scale = float(1 << bits) / float(area2(p, q, s))
     by_row = (y - x) * (float(p.col - s.col) * scale) + (z - x) * (float(q.col - p.col) * scale)

@@ -115,8 +115,8 @@ def label_band(
 ) -> None:
     """Label the image rows [begin, end) of ``out`` (H, W); later triangles overwrite earlier ones.
 
-    ``scores`` is (C, V), ``best`` (V,) the best class at each vertex, ``background`` the label of
-    pixels that no other triangle covers than those where that label wins at every corner.
+    ``scores`` is (C, V), ``best`` (V,) the best class at each vertex, ``background`` the label that
+    the rows are filled with first: triangles where it wins at every corner are not visited.
     """
     lattice, points, main = grid.lattice, grid.points, grid.main
     classes, (rows, cols) = scores.shape[0], main.shape

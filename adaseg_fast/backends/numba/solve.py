@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Eq. (2) subject to eq. (3): a basis in which the columns part, then one sweep down and up."""
+"""Eq. (2) subject to eq. (3): in a cosine basis along the rows, each column is a system of its own.
+
+Such a system is tridiagonal; one sweep down and one up solve it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from adaseg_fast.backends.numba.runtime import SOURCES, Array, kernel
 
 
 class Factors(NamedTuple):
-    """Those of ``energy.Sweep``, and the transpose of the basis."""
+    """The factors of ``energy.Sweep``, and the transpose of the basis."""
 
     to_basis: Array
     from_basis: Array
@@ -26,14 +29,14 @@ class Factors(NamedTuple):
 
 @lru_cache(maxsize=64)
 def factors_of(h: int, w: int, lam: float, dtype: np.dtype[Any]) -> Factors:
-    """For planes (h, w) with the first and last row fixed; kept."""
+    """The factors for planes (h, w) with the first and last row fixed; they are kept."""
     found = energy.sweep(h, w, lam)
     arrays = found.basis, found.basis.T, found.ratio, found.inverse, found.ones[0]
     return Factors(*(runtime.contiguous(array, dtype) for array in arrays))
 
 
 def solve_sampling(targets: Array, out: Array, lam: float, homogeneous: bool, threads: int) -> None:
-    """Minimise eq. (2); with ``homogeneous`` all borders are 0: the linear part of the solution."""
+    """Minimise eq. (2); with ``homogeneous`` the borders are 0: what the targets contribute."""
     items, _, h, w = targets.shape
     kind = np.dtype(runtime.compute_type(targets.dtype))
     count = max(min(items, 4 * threads), 1)
