@@ -31,7 +31,8 @@ from adaseg_fast.backends.numba import runtime
 
 SECONDS = 120
 PACKAGE = Path(adaseg_fast.__file__).parent
-MODULES = sorted((PACKAGE / "backends" / "numba").glob("*.py"))
+FOLDER = PACKAGE / "backends" / "numba"
+MODULES = sorted(FOLDER.rglob("*.py"))
 
 
 def run_script(code: str, folder: Path, package: Path = PACKAGE, **environment: str) -> str:
@@ -201,7 +202,8 @@ def test_a_second_process_finds_the_kernels_on_disk(tmp_path: Path) -> None:
     assert run_script(COUNT, tmp_path, NUMBA_CACHE_DIR=cache) == "1 0"
 
 
-def test_a_change_in_another_module_is_noticed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("changed", ["geometry.py", "common/grid.py"])
+def test_a_change_in_another_module_is_noticed(changed: str, tmp_path: Path) -> None:
     """Numba by itself looks at the file of the kernel only."""
     package = tmp_path / "adaseg_fast"
     for file in (PACKAGE / "__init__.py", *(PACKAGE / "backends").rglob("*.py")):
@@ -210,7 +212,7 @@ def test_a_change_in_another_module_is_noticed(tmp_path: Path) -> None:
         copy.write_bytes(file.read_bytes())
     assert run_script(COUNT, tmp_path, package) == "0 1"
     assert run_script(COUNT, tmp_path, package) == "1 0"
-    with (package / "backends" / "numba" / "geometry.py").open("a") as module:
+    with (package / "backends" / "numba" / changed).open("a") as module:
         module.write("# changed\n")
     assert run_script(COUNT, tmp_path, package) == "0 1"
 
@@ -242,7 +244,7 @@ print(backends.sample(np.ones((1, 1, 2, 2)), np.zeros((1, 2, 1, 1))).tolist())
     ]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(FOLDER).as_posix())
 def test_every_kernel_depends_on_all_sources(path: Path) -> None:
     """A kernel without it would be taken from disk although a function it calls has changed."""
     for node in ast.parse(path.read_text()).body:
@@ -255,7 +257,8 @@ def test_every_kernel_depends_on_all_sources(path: Path) -> None:
 
 
 def all_compiled() -> dict[str, Any]:
-    names = [path.stem for path in MODULES if path.stem != "__init__"]
+    files = [path.relative_to(FOLDER).with_suffix("") for path in MODULES]
+    names = [".".join(file.parts) for file in files if file.name != "__init__"]
     modules = [importlib.import_module(f"adaseg_fast.backends.numba.{name}") for name in names]
     return {
         f"{module.__name__}.{name}": function

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Arithmetic on plain values that all kernels share, as in ``csrc/core``.
 
-Ownership is exact in 64-bit integers: relative coordinates are snapped to multiples of 2^-bits
-pixel below 2^31, and from there on every backend decides each tie in the same way. Points are
-(row, column).
+Relative coordinates are rounded to a lattice of multiples of 2^-bits pixel, below 2^31. From there
+on ownership is exact in 64-bit integers, so every backend decides each tie in the same way. Points
+are (row, column).
 """
 
 from __future__ import annotations
@@ -264,7 +264,8 @@ def weights_at(t: Triangle, row: int, col: int, bits: int) -> Weights:
 def line_of(x: float, y: float, z: float, w: Weights) -> tuple[float, float]:
     """Value at a pixel, and change to its right neighbour, from the values x, y, z at the corners.
 
-    The weights' changes add up to zero: differences keep a constant constant.
+    The weights' changes sum to 0. Working with differences keeps equal corner values exactly equal
+    along the row.
     """
     value = x * w.at[0] + y * w.at[1] + z * w.at[2]
     return value, (y - x) * w.per_col[1] + (z - x) * w.per_col[2]

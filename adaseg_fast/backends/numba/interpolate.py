@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaseg_fast.backends.numba import geometry, runtime
-from adaseg_fast.backends.numba.grid import Grid, make_grids, may_touch, scan, triangle_of
+from adaseg_fast.backends.numba.common.grid import Grid, make_grids, may_touch, scan, triangle_of
 from adaseg_fast.backends.numba.runtime import SOURCES, Array, kernel
 
 

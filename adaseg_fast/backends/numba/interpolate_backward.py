@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaseg_fast.backends.numba import geometry, runtime
+from adaseg_fast.backends.numba.common.grid import Grid, make_grids, scan, triangle_of
 from adaseg_fast.backends.numba.geometry import Triangle, Weights
-from adaseg_fast.backends.numba.grid import Grid, make_grids, scan, triangle_of
 from adaseg_fast.backends.numba.runtime import SOURCES, Array, Floats, helper, kernel
 
 Faces = NDArray[np.int32]

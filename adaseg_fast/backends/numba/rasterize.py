@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sampling grid's triangles, and which of them owns each pixel with what weights."""
+"""The triangle that owns each pixel, and the pixel's barycentric weights in it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaseg_fast.backends.numba import geometry, runtime
-from adaseg_fast.backends.numba.grid import Grid, make_grids, may_touch, scan, triangle_of
-from adaseg_fast.backends.numba.runtime import SOURCES, Array, Ints, kernel
-
-
-def triangles(phi: Array, out: Array, height: int, width: int, diagonal: int, threads: int) -> None:
-    """Vertex numbers of every triangle, cell by cell."""
-    for grid, item in zip(make_grids(phi, (height, width), diagonal), out, strict=True):
-        list_triangles(grid, item)
+from adaseg_fast.backends.numba.common.grid import Grid, make_grids, may_touch, scan, triangle_of
+from adaseg_fast.backends.numba.runtime import SOURCES, Array, kernel
 
 
 def rasterize(phi: Array, faces: Array, weights: Array, diagonal: int, threads: int) -> None:
@@ -29,17 +23,6 @@ def rasterize(phi: Array, faces: Array, weights: Array, diagonal: int, threads: 
 
     runtime.run_bands(fill, faces, threads)
     runtime.store(wide, weights)
-
-
-@kernel
-def list_triangles(grid: Grid, out: Ints, sources: int = SOURCES) -> None:
-    """Vertex numbers (T, 3)."""
-    rows, cols = grid.main.shape
-    for i in range(rows):
-        for k in range(2 * cols):
-            t = triangle_of(grid.points, grid.main, i, k)
-            to = out[2 * i * cols + k]
-            to[0], to[1], to[2] = t.a, t.b, t.c
 
 
 @kernel

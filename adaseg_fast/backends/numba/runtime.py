@@ -34,9 +34,11 @@ LEAST_ROWS = 32  # of a band: triangles where two bands meet are scanned twice
 
 def _digest_of_sources() -> int:
     digest = hashlib.sha256()
-    for file in sorted(resources.files(__package__).iterdir(), key=lambda file: file.name):
-        if file.name.endswith(".py"):
-            digest.update(file.read_bytes())
+    package = resources.files(__package__)
+    for folder in (package, package / "common"):
+        for file in sorted(folder.iterdir(), key=lambda file: file.name):
+            if file.name.endswith(".py"):
+                digest.update(file.read_bytes())
     return int.from_bytes(digest.digest()[:7], "big")
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A sampling grid made ready for scan conversion, as in ``csrc/cpu/grid.h``.
+"""A sampling grid made ready for scan conversion, as in ``csrc/cpu/common/grid.h``.
 
-Triangles are visited cell by cell, row by row, and each one's share of an image row is a half-open
-range of columns. Later triangles overwrite earlier ones, so that the highest number wins where a
-folded grid covers a pixel twice.
+Triangles are visited cell by cell, row by row. On an image row, a triangle owns a half-open range
+of columns. Later triangles overwrite earlier ones, so the highest number wins where a folded grid
+covers a pixel twice.
 """
 
 from __future__ import annotations
