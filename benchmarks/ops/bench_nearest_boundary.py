@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Boundaries of a label map and the nearest of them to a few points, against NumPy and SciPy."""
+"""The nearest boundary pixel to each of a few points, against SciPy's distance transform."""
 
 from __future__ import annotations
 
@@ -8,23 +8,12 @@ from functools import partial
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
-from torch import Tensor
-from torch.nn import functional as F
 
 from adaseg_fast import ops
 from adaseg_fast.engine.benchmark import comparisons, problems
 from adaseg_fast.engine.benchmark.problems import TARGETS, TENSOR_SIZE, Problem
 from bench_helpers import LARGE, OURS, contest, every_problem, named, record, sides
 from gpu import helpers as gpu_helpers
-
-
-@every_problem
-@sides("numpy")
-def test_boundary_mask(
-    benchmark: BenchmarkFixture, threads: int, problem: Problem, side: str
-) -> None:
-    compare = {"numpy": comparisons.boundary_mask}
-    contest(benchmark, f"boundary_mask, {named(problem.size)}", side, compare, problem)
 
 
 @pytest.mark.parametrize("classes", [None, TARGETS], ids=["all", "targets"])
@@ -76,31 +65,4 @@ def test_nearest_boundary_gpu(benchmark: BenchmarkFixture) -> None:
     )
     assert torch.equal(
         ops.nearest_boundary(on_gpu, (8, 8)).cpu(), ops.nearest_boundary(labels, (8, 8))
-    )
-
-
-@gpu_helpers.on_device
-@gpu_helpers.sides("torch.compile")
-def test_boundary_mask_gpu(benchmark: BenchmarkFixture, side: str) -> None:
-    _, labels = problems.scene(LARGE.size)
-    on_gpu = labels.cuda()
-
-    def mask(labels: Tensor) -> Tensor:
-        padded = F.pad(labels.float()[None], (1, 1, 1, 1), mode="replicate")[0].to(torch.uint8)
-        rows, cols = padded[:, :, 1:-1], padded[:, 1:-1]
-        return (
-            (labels != rows[:, :-2])
-            | (labels != rows[:, 2:])
-            | (labels != cols[:, :, :-2])
-            | (labels != cols[:, :, 2:])
-        )
-
-    gpu_helpers.contest_on_device(
-        benchmark,
-        f"boundary_mask, {named(LARGE.size)}",
-        side,
-        {"adaseg_fast": ops.boundary_mask, "torch.compile": torch.compile(mask, dynamic=False)},
-        lambda number: (on_gpu.clone(),),
-        lambda ours, theirs: torch.testing.assert_close(ours, theirs),
-        least_bytes=2 * labels.numel(),
     )
