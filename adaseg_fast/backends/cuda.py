@@ -3,7 +3,7 @@
 
 Tensors on a CUDA device always come here, so this is not a backend to choose. Arrays are tuples
 (address, type number, shape, strides in elements). Memory that a kernel needs beside its outputs
-comes from a ``Scratch``: its implementation uses torch, so that this module need not.
+comes from a ``Scratch``. Its implementation uses torch, so this module does not need to.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ NOT_BUILT = (
 
 @cache
 def native_module() -> CudaModule:
-    """The module of compiled CUDA kernels.
+    """Return the module of compiled CUDA kernels.
 
     Raises:
-        RuntimeError: they were not built.
+        RuntimeError: They were not built.
     """
     try:
         from adaseg_fast._native import cuda
@@ -45,16 +45,16 @@ class Scratch(Protocol):
     stream: int
 
     def space(self, count: int) -> Address:
-        """``count`` bytes, aligned to 256, as an array."""
+        """Allocate ``count`` bytes, aligned to 256, as an array."""
 
     def keys(self, count: int) -> Any:
-        """``count`` int64 numbers, in a form that ``array`` and ``sort`` take."""
+        """Allocate ``count`` int64 numbers, in a form that ``array`` and ``sort`` take."""
 
     def array(self, keys: Any) -> Address:
-        """Such numbers as an array."""
+        """Return such numbers as an array."""
 
     def sort(self, keys: Any) -> tuple[Any, Any]:
-        """The numbers in ascending order, and their former places; equal ones keep their order."""
+        """Return the numbers in ascending order, and their former places; the sort is stable."""
 
 
 class CudaKernels:
@@ -79,7 +79,7 @@ class CudaKernels:
     def sample_backward(
         self, grad: Address, phi: Address, grad_image: Address, std: Sequence[float], threads: int
     ) -> None:
-        """Sorting brings the points of each pixel together: its sum then has a fixed order."""
+        """Sort the points by pixel, so that each pixel's sum has a fixed order."""
         (_address, _type, (items, _two, h, w), _strides), scratch = phi, self._scratch
         keys = scratch.keys(items * h * w)
         height, width = grad_image[2][2:]

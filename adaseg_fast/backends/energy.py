@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The energy of eq. (2), its minimiser under eq. (3) and the factors for it, in NumPy.
+"""The energy of eq. (2), its minimiser under eq. (3), and factors of the linear system, in NumPy.
 
 The energy of a sampling tensor ``phi`` for boundary points ``b`` is
 
@@ -52,7 +52,13 @@ def _path_laplacian(size: int, fixed_ends: bool) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=64)
 def fixed_rows(h: int, w: int, lam: float) -> FixedRows:
-    """Factors of the h x w problem for the weight ``lam``; cached, so never write to them."""
+    """Return the factors of the problem; they are cached, so never write to them.
+
+    Args:
+        h: Rows of the grid, of which the first and last are fixed.
+        w: Columns of the grid.
+        lam: lambda of eq. (2).
+    """
     values_down, down = np.linalg.eigh(_path_laplacian(h - 2, fixed_ends=True))
     values_along, along = np.linalg.eigh(_path_laplacian(w, fixed_ends=False))
     inverse = 1.0 / (1.0 + lam * (values_down[:, None] + values_along[None, :]))
@@ -79,7 +85,13 @@ class Sweep(NamedTuple):
 
 
 def sweep(h: int, w: int, lam: float) -> Sweep:
-    """Factors of the h x w problem with the first and last row fixed."""
+    """Return the factors of the same problem for a sweep.
+
+    Args:
+        h: Rows of the grid, of which the first and last are fixed.
+        w: Columns of the grid.
+        lam: lambda of eq. (2).
+    """
     values, basis = np.linalg.eigh(_path_laplacian(w, fixed_ends=False))
     diagonal = 1.0 + lam * (2.0 + values)
     ratio, inverse = np.zeros((2, h - 2, w))
@@ -93,9 +105,15 @@ def sweep(h: int, w: int, lam: float) -> Sweep:
 def solve_sampling(
     targets: NDArray[Any], lam: float, homogeneous: bool = False
 ) -> NDArray[np.float64]:
-    """Minimiser of eq. (2) subject to eq. (3) for boundary points ``targets``, both (N, 2, h, w).
+    """Minimise eq. (2) subject to eq. (3).
 
-    With ``homogeneous`` the fixed borders are all 0: the linear part of the solution.
+    Args:
+        targets: (N, 2, h, w), the boundary points b(u).
+        lam: lambda of eq. (2).
+        homogeneous: Fix all borders at 0, which gives the linear part of the solution.
+
+    Returns:
+        (N, 2, h, w).
     """
     _, _, h, w = targets.shape
     solution = np.empty(targets.shape, np.float64)
@@ -116,7 +134,16 @@ def _solve_rows(wanted: NDArray[np.float64], system: FixedRows, last: float) -> 
 
 
 def sampling_energy(phi: NDArray[Any], targets: NDArray[Any], lam: float) -> NDArray[Any]:
-    """Eq. (2) per item, (N,), for boundary points ``targets``; summed in float64."""
+    """Compute eq. (2) per item, summed in float64.
+
+    Args:
+        phi: (N, 2, h, w), the sampling tensor.
+        targets: (N, 2, h, w), the boundary points b(u).
+        lam: lambda of eq. (2).
+
+    Returns:
+        (N,) of the common dtype of ``phi`` and ``targets``.
+    """
     wide = phi.astype(np.float64)
     data = ((wide - targets) ** 2).sum((1, 2, 3))
     down = (np.diff(wide, axis=2) ** 2).sum((1, 2, 3))

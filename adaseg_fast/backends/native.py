@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The compiled kernels of ``csrc/``, under the names of ``protocol.Kernels``.
 
-``dtypes`` holds the number of each element type by its name, as the kernels take it.
+``dtypes`` maps the name of each element type to the number by which the kernels know it.
 """
 
 from adaseg_fast._native import (

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a backend is: the kernels' names, arguments and meaning, for every implementation.
+"""The names, arguments and meaning of the kernels that every backend implements.
 
 A kernel fills arrays that the caller made; it allocates and returns nothing. The callers are the
-NumPy face (``numpy_api``) and the torch face (``adaseg_fast.ops``), which have checked shapes and
-types (``specs``). Arrays are NumPy arrays. The compiled kernels also take tuples (address, type
-number, shape, strides in elements), and the CUDA kernels take nothing else. Inputs may have any
-strides; outputs are C-contiguous and need not be initialised. Every kernel that reads ``phi`` on
-the CPU raises ``ValueError`` where it holds NaN or infinity.
+functions on NumPy arrays (``numpy_api``) and on torch tensors (``adaseg_fast.ops``), which have
+checked shapes and types (``specs``).
+
+Arrays are NumPy arrays. The compiled kernels also take tuples (address, type number, shape, strides
+in elements), and the CUDA kernels take nothing else. Inputs may have any strides; outputs are
+C-contiguous and need not be initialised. Every kernel that reads ``phi`` on the CPU raises
+``ValueError`` if it holds NaN or infinity.
 
 Letters: N items, C channels or classes, H x W pixels, h x w points of the sampling grid.
 """
@@ -37,18 +39,18 @@ class DeviceKernels(Protocol):
     ) -> None:
         """Fill ``out`` (N, C, h, w) with the nearest pixels of ``image`` (N, C, H, W), eq. (1).
 
-        ``mean`` and ``std`` hold one number per channel, and ``out`` becomes (x - mean) / std in
-        float64 for a float64 image, else float32. Where both are empty ``out`` has the type of
-        ``image``.
+        If ``mean`` and ``std`` are empty, ``out`` has the type of ``image``. Else they hold one
+        number per channel and ``out`` is (x - mean) / std, in float64 for a float64 image, else in
+        float32.
         """
 
     def sample_backward(
         self, grad: Any, phi: Any, grad_image: Any, std: Sequence[float], threads: int
     ) -> None:
-        """Fill ``grad_image`` (N, C, H, W) from ``grad`` (N, C, h, w): the transpose of ``sample``.
+        """Fill ``grad_image`` (N, C, H, W) from ``grad`` (N, C, h, w): the gradient of ``sample``.
 
-        Each gradient is divided by its channel's ``std`` (not where that is empty) and added to its
-        pixel; pixels that no point took get 0.
+        Each gradient is divided by its channel's ``std``, unless that is empty, and added to its
+        pixel. Pixels that no point took get 0.
         """
 
     def triangles(
@@ -59,8 +61,8 @@ class DeviceKernels(Protocol):
     def rasterize(self, phi: Any, faces: Any, weights: Any, diagonal: int, threads: int) -> None:
         """Fill ``faces`` (N, H, W) int32 with each pixel's owner, -1 where there is none.
 
-        ``weights`` (N, 3, H, W), float64 for a float64 ``phi``, else float32, gets the barycentric
-        weights of the owner's corners, 0 where there is none.
+        Fill ``weights`` (N, 3, H, W) with the barycentric weights of the owner's corners, 0 where
+        there is none. They are float64 if ``phi`` is float64, else float32.
         """
 
     def interpolate(self, scores: Any, phi: Any, out: Any, diagonal: int, threads: int) -> None:
@@ -82,7 +84,7 @@ class DeviceKernels(Protocol):
         """Fill the gradients of ``interpolate`` from ``grad`` (N, C, H, W).
 
         ``grad_scores`` (N, C, h, w) and ``grad_phi`` (N, 2, h, w) have the types of ``scores`` and
-        ``phi``; each may be None, and is not computed then.
+        ``phi``. Either may be None; it is not computed then.
         """
 
     def interpolate_argmax(
@@ -90,8 +92,8 @@ class DeviceKernels(Protocol):
     ) -> None:
         """Fill ``out`` (N, H, W) with the class of the highest interpolated score.
 
-        ``out`` is uint8, or int32 above 256 classes. A pixel that no triangle owns gets 255, or -1
-        in int32.
+        The lowest class wins a tie; NaN never wins. ``out`` is uint8, or int32 above 256 classes. A
+        pixel that no triangle owns gets 255, or -1 in int32.
         """
 
     def boundary_mask(
@@ -104,7 +106,7 @@ class DeviceKernels(Protocol):
     ) -> None:
         """Fill ``out`` (N, H, W) bool: which pixels of ``labels`` (N, H, W) lie on a boundary.
 
-        ``classes`` are the target classes, None for all; labels of ``ignore_index`` have no
+        ``classes`` are the target classes, None for all. Pixels labelled ``ignore_index`` lie on no
         boundary.
         """
 

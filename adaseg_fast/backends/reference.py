@@ -20,18 +20,30 @@ Array = NDArray[Any]
 
 
 class Triangle(NamedTuple):
+    """A triangle of the sampling grid.
+
+    Attributes:
+        number: Its place in the list of triangles.
+        corners: Its vertex numbers.
+        points: (row, column) of the corners on the lattice, as Python integers.
+    """
+
     number: int
     corners: tuple[int, int, int]
-    points: tuple[tuple[int, int], ...]  # (row, column) on the lattice, Python integers
+    points: tuple[tuple[int, int], ...]
 
 
 def lattice_bits(height: int, width: int) -> int:
-    """Number of binary digits below one pixel, so that coordinates stay under 2**31."""
+    """Return the number of binary digits below one pixel; coordinates then stay under 2**31."""
     return 31 - max(height - 1, width - 1, 1).bit_length()
 
 
 def snap(phi: Array, height: int, width: int) -> NDArray[np.int64]:
-    """(2, h, w) relative coordinates -> lattice coordinates, rounded to even and clamped."""
+    """Round relative coordinates (2, h, w) to the lattice, ties to even, and clamp them.
+
+    Raises:
+        ValueError: ``phi`` holds NaN or infinity.
+    """
     if not np.isfinite(phi).all():
         raise ValueError("phi holds NaN or infinity; finite coordinates in [0, 1] are wanted")
     bits = lattice_bits(height, width)
@@ -44,7 +56,7 @@ def snap(phi: Array, height: int, width: int) -> NDArray[np.int64]:
 
 
 def area2(p: tuple[int, int], q: tuple[int, int], s: tuple[Any, Any]) -> Any:
-    """Twice the signed area; ``s`` may hold arrays."""
+    """Return twice the signed area of a triangle; ``s`` may hold arrays."""
     return (q[1] - p[1]) * (s[0] - p[0]) - (q[0] - p[0]) * (s[1] - p[1])
 
 
@@ -66,7 +78,7 @@ def takes_main_diagonal(
 
 
 def list_triangles(lattice: NDArray[np.int64], rule: int) -> Iterator[Triangle]:
-    """List the triangles cell by cell, row by row; in a cell that with the upper edge is first."""
+    """List the triangles, row by row of cells; in each cell the one with the upper edge first."""
     _, h, w = lattice.shape
     points = [(int(r), int(c)) for r, c in zip(lattice[0].flat, lattice[1].flat, strict=True)]
     number = 0
@@ -82,9 +94,9 @@ def list_triangles(lattice: NDArray[np.int64], rule: int) -> Iterator[Triangle]:
 def _inside(
     triangle: Triangle, rows: Array, cols: Array, bits: int, shape: tuple[int, int]
 ) -> Array:
-    """Which pixels lie in the open triangle after an infinitesimal shift.
+    """Tell which pixels lie in the open triangle after an infinitesimal shift.
 
-    The shift is of first order in the columns and of second order in the rows.
+    The shift along the columns is infinitely larger than the one along the rows.
     """
     last_row, last_col = (max(size - 1, 1) for size in shape)
     move_row = np.where(rows == last_row, -1, 1)
@@ -102,7 +114,7 @@ def _inside(
 def _rasterize_item(
     phi: Array, size: Sequence[int], rule: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float64], list[Triangle]]:
-    """Owner of each pixel (-1: none), the weights (3, H, W) in float64, and the triangles."""
+    """Return the owner of each pixel (-1: none), its weights (3, H, W), and the triangles."""
     height, width = size
     bits = lattice_bits(height, width)
     faces = np.full((height, width), -1, np.int32)
@@ -127,7 +139,7 @@ def _rasterize_item(
 
 
 def _corner_scores(scores: Array, faces: Array, found: list[Triangle]) -> Array:
-    """(C, 3, H, W): scores (C, h, w) at the corners of each pixel's triangle; 0 outside."""
+    """Return the scores at the corners of each pixel's triangle, (C, 3, H, W); 0 outside."""
     corners = np.array([t.corners for t in found])
     flat = scores.reshape(scores.shape[0], scores.shape[1] * scores.shape[2])
     values: Array = np.moveaxis(flat[:, corners[faces]], -1, 1)
@@ -141,7 +153,11 @@ def _compute_type(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
 def sample(
     image: Array, phi: Array, out: Array, mean: Sequence[float], std: Sequence[float], threads: int
 ) -> None:
-    """Eq. (1), and (x - mean) / std where a std is given."""
+    """Take the nearest pixel of each point, eq. (1); (x - mean) / std if ``std`` is not empty.
+
+    Raises:
+        ValueError: ``phi`` holds NaN or infinity.
+    """
     if not np.isfinite(phi).all():
         raise ValueError("phi holds NaN or infinity; finite coordinates in [0, 1] are wanted")
     height, width = image.shape[2:]
@@ -166,7 +182,7 @@ def _nearest_pixels(phi: Array, height: int, width: int) -> tuple[Array, Array]:
 def sample_backward(
     grad: Array, phi: Array, grad_image: Array, std: Sequence[float], threads: int
 ) -> None:
-    """The transpose of the gather."""
+    """Add each point's gradient to the pixel that it took."""
     kind = _compute_type(grad_image.dtype)
     for n in range(len(grad)):
         rows, cols = _nearest_pixels(phi[n], *grad_image.shape[2:])
@@ -178,19 +194,19 @@ def sample_backward(
 
 
 def triangles(phi: Array, out: Array, height: int, width: int, diagonal: int, threads: int) -> None:
-    """Vertex numbers of every triangle."""
+    """List the vertex numbers of every triangle."""
     for n in range(len(phi)):
         out[n] = [t.corners for t in list_triangles(snap(phi[n], height, width), diagonal)]
 
 
 def rasterize(phi: Array, faces: Array, weights: Array, diagonal: int, threads: int) -> None:
-    """Owner and barycentric weights of every pixel."""
+    """Find the owner and the barycentric weights of every pixel."""
     for n in range(len(phi)):
         faces[n], weights[n], _ = _rasterize_item(phi[n], faces.shape[1:], diagonal)
 
 
 def interpolate(scores: Array, phi: Array, out: Array, diagonal: int, threads: int) -> None:
-    """Sec. 3.3: barycentric interpolation in each triangle."""
+    """Interpolate barycentrically in each triangle (sec. 3.3)."""
     for n in range(len(phi)):
         faces, weights, found = _rasterize_item(phi[n], out.shape[2:], diagonal)
         corner = _corner_scores(scores[n], faces, found)
@@ -198,7 +214,7 @@ def interpolate(scores: Array, phi: Array, out: Array, diagonal: int, threads: i
 
 
 def interpolate_argmax(scores: Array, phi: Array, out: Array, diagonal: int, threads: int) -> None:
-    """The class with the highest interpolated score, the lowest on a tie."""
+    """Take the class with the highest interpolated score, the lowest one on a tie."""
     values = np.zeros((*scores.shape[:2], *out.shape[1:]), _compute_type(scores.dtype))
     interpolate(scores, phi, values, diagonal, threads)
     out[...] = values.argmax(1)
@@ -219,8 +235,8 @@ def interpolate_backward(
 ) -> None:
     """Add weight * gradient of each pixel to its corners.
 
-    For ``phi``: a corner that moves by d changes the affine function of its triangle by minus its
-    slope times d, weighted as the corner is.
+    For ``phi``: if a corner moves by d, the affine function of its triangle changes at a pixel by
+    minus the corner's weight there times the slope times d.
     """
     height, width = grad.shape[2:]
     bits = lattice_bits(height, width)
@@ -299,12 +315,12 @@ def nearest_boundary(
 
 
 def solve_sampling(targets: Array, out: Array, lam: float, homogeneous: bool, threads: int) -> None:
-    """Eq. (2) subject to eq. (3) in a basis where the system is diagonal, in float64."""
+    """Minimise eq. (2) subject to eq. (3) in a basis where the system is diagonal, in float64."""
     out[...] = energy.solve_sampling(targets, lam, homogeneous)
 
 
 def round_even(numerator: int, denominator: int) -> int:
-    """The integer nearest to a quotient, even on a tie; 0 where the denominator is 0."""
+    """Round a quotient to the nearest integer, the even one on a tie; 0 if the denominator is 0."""
     if denominator == 0:
         return 0
     quotient, rest = divmod(numerator, denominator)

@@ -27,7 +27,7 @@ BACKENDS = {
 }
 
 _chosen: str | None = None
-_kernels: Kernels | None = None  # of the chosen one, once they were asked for
+_kernels: Kernels | None = None  # those of _chosen, once kernels() has loaded them
 _debug = False
 
 
@@ -61,7 +61,7 @@ def available_backends() -> tuple[str, ...]:
 def get_backend() -> str:
     """Return the name of the backend in use: the first that loads, unless one was set.
 
-    A ``RuntimeWarning`` says so, once, where the compiled kernels cannot be loaded.
+    Warns once (``RuntimeWarning``) if the compiled kernels are missing.
 
     Returns:
         One of ``available_backends()``.
@@ -72,7 +72,7 @@ def get_backend() -> str:
     """
     global _chosen
     if _chosen is None:
-        _chosen = next(name for name in BACKENDS if _loads(name))  # and no other is imported
+        _chosen = next(name for name in BACKENDS if _loads(name))  # imports no backend after it
         if _chosen != "native":
             warnings.warn(
                 f"adaseg_fast was installed without its compiled kernels; the slower {_chosen!r} "
@@ -130,14 +130,14 @@ def use_backend(name: str) -> Iterator[None]:
 
 
 def set_debug(on: bool) -> None:
-    """Make each call on a CUDA device wait for its result and raise its errors at once.
+    """Turn synchronous CUDA error checking on or off.
 
-    With it NaN or infinity in ``phi`` is a ``ValueError`` there too, as it always is on the CPU,
-    and a kernel that fails raises in its own call instead of in a later one. It changes nothing on
-    the CPU. Turn it off while a CUDA graph is captured.
+    While it is on, each call on a CUDA device waits for its result and raises its own errors,
+    instead of a later call. NaN or infinity in ``phi`` is then a ``ValueError``, as it always is on
+    the CPU. Calls on the CPU do not change. Turn it off to capture a CUDA graph.
 
     Args:
-        on: Whether calls shall wait.
+        on: Whether to check; off by default.
 
     Example:
         >>> set_debug(True)
@@ -170,12 +170,13 @@ def kernels() -> Kernels:
 
 
 def build_info() -> dict[str, str | bool]:
-    """Say what computes on this machine.
+    """Describe the kernels in use on this machine.
 
     Returns:
-        ``backend``: its name; ``cuda``: False, or the toolkit and the architectures that there are
-        CUDA kernels for. For the compiled kernels also their ``version``, whether they use
-        ``openmp``, and the ``instruction_set`` of their hot loops, chosen when they were loaded.
+        ``backend``: the name of the backend. ``cuda``: False, or the toolkit and the architectures
+        that the CUDA kernels were built for. For the compiled kernels also their ``version``,
+        whether they use ``openmp``, and the ``instruction_set`` of their hot loops, which is chosen
+        when they are loaded.
 
     Example:
         >>> build_info()["backend"] == get_backend()
@@ -197,7 +198,7 @@ def build_info() -> dict[str, str | bool]:
 
 
 def default_threads() -> int:
-    """Number of processors that this process may use."""
+    """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each operation accepts, and the shape and element type of what it returns.
+"""Checks the arguments of each operation, and gives the shape and element type of its outputs.
 
 There is one function per operation, under the operation's name. It takes the operation's arguments,
 as NumPy arrays or torch tensors, checks them and returns a ``Spec`` per output. Only ``shape`` and
 ``dtype`` are read, so the functions need neither torch nor the data, and sizes may be torch's
 symbolic ones. A wrong shape, size or number is a ``ValueError``, a wrong dtype a ``TypeError``. The
-message names the operation, the argument, what came and what is wanted.
+message names the operation and the argument, and says what was expected and what was given.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 DIAGONALS = {"delaunay": 0, "main": 1, "anti": 2}  # as the kernels number them
 
-LARGEST_SIZE = 2**30  # rows or columns: so that columns beyond the image fit 31 bits, too
+LARGEST_SIZE = 2**30  # rows or columns: so that columns beyond the image fit in 31 bits, too
 
 
 class Spec(NamedTuple):
@@ -36,7 +36,12 @@ class Spec(NamedTuple):
 
 
 def uniform_sampling_tensor(size: Sequence[int], batch_size: int, dtype: Any) -> Spec:
-    """(N, 2, h, w) of ``dtype``, which must be floating point."""
+    """Check the arguments of uniform_sampling_tensor; return the Spec of its output (N, 2, h, w).
+
+    Raises:
+        ValueError: ``size`` is not two integers of at least 2, or ``batch_size`` is negative.
+        TypeError: ``dtype`` is not floating point.
+    """
     rows, cols = _size("uniform_sampling_tensor", size, least=2)
     if batch_size < 0:
         raise ValueError(
@@ -48,13 +53,23 @@ def uniform_sampling_tensor(size: Sequence[int], batch_size: int, dtype: Any) ->
 
 
 def resize_sampling_tensor(phi: Any, size: Sequence[int]) -> Spec:
-    """(N, 2, h', w') of the type of ``phi``."""
+    """Check the arguments of resize_sampling_tensor; return the Spec of its output (N, 2, h', w').
+
+    Raises:
+        ValueError: ``phi`` or ``size`` has a wrong shape, or ``size`` is below 2 x 2.
+        TypeError: ``phi`` is not floating point.
+    """
     _phi("resize_sampling_tensor", phi)
     return Spec((phi.shape[0], 2, *_size("resize_sampling_tensor", size, least=2)))
 
 
 def project_to_cover(phi: Any) -> Spec:
-    """(N, 2, h, w) of the type of ``phi``."""
+    """Check the arguments of project_to_cover; return the Spec of its output (N, 2, h, w).
+
+    Raises:
+        ValueError: ``phi`` has a wrong shape.
+        TypeError: ``phi`` is not floating point.
+    """
     _phi("project_to_cover", phi)
     return Spec(tuple(phi.shape))
 
@@ -62,9 +77,15 @@ def project_to_cover(phi: Any) -> Spec:
 def sample(
     image: Any, phi: Any, mean: Sequence[float] | None, std: Sequence[float] | None
 ) -> tuple[Spec, list[float], list[float]]:
-    """(N, C, h, w) of the image's type, floating point where it is normalised; mean and std.
+    """Check the arguments of sample; return the Spec of its output (N, C, h, w), mean and std.
 
-    The latter are those that the kernel takes, see ``normalization``.
+    The output is floating point if it is normalised. Mean and std are as the kernel takes them, see
+    ``normalization``.
+
+    Raises:
+        ValueError: A shape is wrong, the batch sizes differ, or ``mean`` or ``std`` does not fit
+            the channels.
+        TypeError: ``phi`` is not floating point.
     """
     _phi("sample", phi, least=1)
     shape = tuple(image.shape)
@@ -79,7 +100,12 @@ def sample(
 
 
 def triangles(phi: Any, size: Sequence[int], diagonal: str) -> Spec:
-    """(N, T, 3) int64 with T = 2 (h-1) (w-1)."""
+    """Check the arguments of triangles; return the Spec of its output (N, T, 3).
+
+    Raises:
+        ValueError: A shape, size or ``diagonal`` is wrong.
+        TypeError: ``phi`` is not floating point.
+    """
     _phi("triangles", phi)
     _size("triangles", size)
     _diagonal("triangles", diagonal)
@@ -88,7 +114,14 @@ def triangles(phi: Any, size: Sequence[int], diagonal: str) -> Spec:
 
 
 def rasterize(phi: Any, size: Sequence[int], diagonal: str) -> tuple[Spec, Spec]:
-    """Faces (N, H, W) int32; weights (N, 3, H, W), float64 for such a ``phi``, else float32."""
+    """Check the arguments of rasterize; return the Specs of faces (N, H, W) and weights.
+
+    Weights (N, 3, H, W) are float64 if ``phi`` is float64, else float32.
+
+    Raises:
+        ValueError: A shape, size or ``diagonal`` is wrong.
+        TypeError: ``phi`` is not floating point.
+    """
     _phi("rasterize", phi)
     rows, cols = _size("rasterize", size)
     _diagonal("rasterize", diagonal)
@@ -97,7 +130,12 @@ def rasterize(phi: Any, size: Sequence[int], diagonal: str) -> tuple[Spec, Spec]
 
 
 def interpolate(scores: Any, phi: Any, size: Sequence[int], diagonal: str) -> Spec:
-    """(N, C, H, W) of the type of ``scores``."""
+    """Check the arguments of interpolate; return the Spec of its output (N, C, H, W).
+
+    Raises:
+        ValueError: A shape, size or ``diagonal`` is wrong, or the batch sizes differ.
+        TypeError: ``scores`` or ``phi`` is not floating point.
+    """
     shape = _scores("interpolate", scores, phi)
     rows, cols = _size("interpolate", size)
     _diagonal("interpolate", diagonal)
@@ -105,7 +143,15 @@ def interpolate(scores: Any, phi: Any, size: Sequence[int], diagonal: str) -> Sp
 
 
 def interpolate_argmax(scores: Any, phi: Any, size: Sequence[int], diagonal: str) -> Spec:
-    """(N, H, W) uint8, or int32 above 256 classes."""
+    """Check the arguments of interpolate_argmax; return the Spec of its labels (N, H, W).
+
+    Labels are uint8, or int32 above 256 classes.
+
+    Raises:
+        ValueError: A shape, size or ``diagonal`` is wrong, there is no class, or the batch sizes
+            differ.
+        TypeError: ``scores`` or ``phi`` is not floating point.
+    """
     items, classes, _, _ = shape = _scores("interpolate_argmax", scores, phi)
     if classes < 1:
         raise ValueError(f"interpolate_argmax: scores must hold at least one class, got {shape}")
@@ -115,24 +161,44 @@ def interpolate_argmax(scores: Any, phi: Any, size: Sequence[int], diagonal: str
 
 
 def boundary_mask(labels: Any) -> Spec:
-    """(N, H, W) bool."""
+    """Check the arguments of boundary_mask; return the Spec of its output (N, H, W).
+
+    Raises:
+        ValueError: ``labels`` has a wrong shape.
+        TypeError: ``labels`` does not hold integers.
+    """
     return Spec(_labels("boundary_mask", labels), "bool")
 
 
 def nearest_boundary(labels: Any, size: Sequence[int]) -> Spec:
-    """(N, 2, h, w) float32."""
+    """Check the arguments of nearest_boundary; return the Spec of its output (N, 2, h, w).
+
+    Raises:
+        ValueError: ``labels`` or ``size`` has a wrong shape, or ``size`` is below 2 x 2.
+        TypeError: ``labels`` does not hold integers.
+    """
     items = _labels("nearest_boundary", labels)[0]
     return Spec((items, 2, *_size("nearest_boundary", size, least=2)), "float32")
 
 
 def solve_sampling(targets: Any, lam: float) -> Spec:
-    """(N, 2, h, w) of the type of ``targets``."""
+    """Check the arguments of solve_sampling; return the Spec of its output (N, 2, h, w).
+
+    Raises:
+        ValueError: ``targets`` has a wrong shape, or ``lam`` is out of range.
+        TypeError: ``targets`` is not floating point.
+    """
     _targets("solve_sampling", targets, lam)
     return Spec(tuple(targets.shape))
 
 
 def sampling_energy(phi: Any, targets: Any, lam: float) -> None:
-    """Checks alone: the result, (N,), has the common type of both tensors."""
+    """Check the arguments of sampling_energy; its output (N,) has the common type of both.
+
+    Raises:
+        ValueError: The shapes are wrong or differ, or ``lam`` is out of range.
+        TypeError: ``phi`` or ``targets`` is not floating point.
+    """
     _phi("sampling_energy", phi)
     _targets("sampling_energy", targets, lam)
     shapes = tuple(phi.shape), tuple(targets.shape)
@@ -145,7 +211,11 @@ def sampling_energy(phi: Any, targets: Any, lam: float) -> None:
 def normalization(
     mean: Sequence[float] | None, std: Sequence[float] | None, channels: int
 ) -> tuple[list[float], list[float]]:
-    """The ``mean`` and ``std`` that the kernel takes: one each per channel, or two empty lists."""
+    """Return ``mean`` and ``std`` as the kernel takes them: a number per channel, or both empty.
+
+    Raises:
+        ValueError: A list does not hold one number per channel, or ``std`` holds 0.
+    """
     if mean is None and std is None:
         return [], []
     means = [0.0] * channels if mean is None else list(map(float, mean))
@@ -177,13 +247,13 @@ def _is_integer(dtype: Any) -> bool:
 
 
 def _wide_type(array: Any) -> str:
-    """Type of results that are computed: float64 from float64, else float32."""
+    """Return the type of computed results: float64 from float64, else float32."""
     dtype = array.dtype
     return "float64" if dtype.itemsize == 8 and _is_floating(dtype) else "float32"
 
 
 def _size(operation: str, size: Sequence[int], least: int = 1) -> tuple[int, int]:
-    """Two integers from ``least`` to 2^30: rows and columns."""
+    """Check that a size is two integers (rows, columns) from ``least`` to 2^30; return them."""
     try:
         rows, cols = size
         if isinstance(rows, float) or isinstance(cols, float):
@@ -207,7 +277,7 @@ def _size(operation: str, size: Sequence[int], least: int = 1) -> tuple[int, int
 
 
 def _phi(operation: str, phi: Any, name: str = "phi", least: int = 2) -> None:
-    """(N, 2, h, w) floating point with h and w at least ``least``."""
+    """Check for (N, 2, h, w) floating point with h and w at least ``least``."""
     shape = tuple(phi.shape)
     if len(shape) != 4 or shape[1] != 2:
         raise ValueError(f"{operation}: {name} must be (N, 2, h, w), got {shape}")
@@ -220,7 +290,7 @@ def _phi(operation: str, phi: Any, name: str = "phi", least: int = 2) -> None:
 
 
 def _scores(operation: str, scores: Any, phi: Any) -> tuple[int, ...]:
-    """(N, C, h, w) floating point on the grid of ``phi``, which is checked as well."""
+    """Check ``phi``, and ``scores`` for (N, C, h, w) floating point on its grid; return N .. w."""
     _phi(operation, phi)
     shape = tuple(scores.shape)
     if len(shape) != 4 or shape[2:] != tuple(phi.shape)[2:]:
@@ -243,7 +313,7 @@ def _batch(operation: str, name: str, shape: tuple[int, ...], phi: Any) -> None:
 
 
 def _labels(operation: str, labels: Any) -> tuple[int, ...]:
-    """(N, H, W) integers, at least one pixel."""
+    """Check for (N, H, W) integers, at least one pixel; return the shape."""
     shape = tuple(labels.shape)
     if len(shape) != 3:
         raise ValueError(f"{operation}: labels must be (N, H, W), got {shape}")
@@ -255,7 +325,7 @@ def _labels(operation: str, labels: Any) -> tuple[int, ...]:
 
 
 def _targets(operation: str, targets: Any, lam: float) -> None:
-    """(N, 2, h, w) as ``phi``, and a finite weight that is not negative."""
+    """Check for (N, 2, h, w) floating point, and for a finite ``lam`` that is not negative."""
     _phi(operation, targets, "targets")
     if not lam >= 0.0 or lam == float("inf"):
         raise ValueError(f"{operation}: lam must be a finite number, at least 0, got {lam}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Torch tensors as addresses, which the compiled kernels take: they do not know torch."""
+"""Describes torch tensors by address, type, shape and strides: the kernels do not know torch."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _numbers: dict[torch.dtype, int] = {}  # filled by _type_number
 
 
 def address_of(tensor: Tensor) -> Address:
-    """The address of a tensor, which must outlive the call.
+    """Return the address of a tensor, which must outlive the call.
 
     Raises:
-        TypeError: the kernels do not support the tensor's dtype.
+        TypeError: The kernels do not support the tensor's dtype.
     """
     number = _numbers.get(tensor.dtype)
     if number is None:
@@ -29,7 +29,7 @@ def check_dtype(tensor: Tensor) -> None:
     """Check that the kernels support a tensor's dtype; the compiled module is not needed.
 
     Raises:
-        TypeError: the dtype is neither bfloat16 nor a real or boolean dtype that NumPy has.
+        TypeError: The dtype is neither bfloat16 nor a real or boolean dtype that NumPy has.
     """
     name = str(tensor.dtype).removeprefix("torch.")
     try:

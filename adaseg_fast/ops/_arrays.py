@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Torch tensors as the kernels want them: checked, allocated, handed over."""
+"""Prepares torch tensors for the kernels: checks them, allocates outputs, makes the call."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DTYPES = {
 
 
 def new(spec: Spec, like: Tensor) -> Tensor:
-    """A tensor to be filled, on the device of ``like``, the operation's first argument."""
+    """Allocate an output on the device of ``like``, the operation's first argument."""
     if spec.dtype is None:
         return like.new_empty(spec.shape)
     return like.new_empty(spec.shape, dtype=_DTYPES[spec.dtype])
@@ -31,7 +31,7 @@ class Call:
     """One kernel call on tensors: ``array`` for each input, ``out`` for each output, ``finish()``.
 
     The compiled kernels take addresses. The others take NumPy arrays, which have no bfloat16: such
-    tensors are handed over as float32 copies, and ``finish`` copies the outputs back.
+    tensors are passed as float32 copies, and ``finish`` copies the outputs back.
 
     Args:
         tensor: One of the inputs, whose device decides; the sampling tensor if there is one.
@@ -70,7 +70,7 @@ class Call:
         return copy.numpy()
 
     def finish(self) -> None:
-        """Copy to the outputs what the kernel filled in their place."""
+        """Copy the results to those outputs that the kernel filled as float32 copies."""
         for tensor, copy in self._copied_back:
             tensor.copy_(copy)
 
@@ -83,7 +83,11 @@ def _as_numpy(tensor: Tensor) -> Any:
 
 
 def check_devices(operation: str, **tensors: Tensor) -> None:
-    """Raise ValueError, with the names of the tensors, unless all are on one device."""
+    """Check that all tensors are on one device.
+
+    Raises:
+        ValueError: They are not; the message names them.
+    """
     devices = {name: tensor.device for name, tensor in tensors.items()}
     if len(set(devices.values())) > 1:
         found = ", ".join(f"{name} on {device}" for name, device in devices.items())

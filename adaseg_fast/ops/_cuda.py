@@ -49,12 +49,16 @@ class TorchScratch:
 
 
 def cuda_kernels(device: torch.device) -> CudaKernels:
-    """The kernels for the current stream of a device; RuntimeError where they were not built."""
+    """Return the kernels for the current stream of a device.
+
+    Raises:
+        RuntimeError: They were not built.
+    """
     return CudaKernels(native_module(), TorchScratch(device))
 
 
 def run_on_device(call: Callable[..., Any], *args: Any) -> Any:
-    """Call with the first tensor's device current; with ``set_debug`` wait for errors."""
+    """Make the first tensor's device current and call; with ``set_debug`` wait for errors."""
     tensor = next(arg for arg in args if isinstance(arg, Tensor))
     if tensor.get_device() != torch.cuda.current_device():
         with torch.cuda.device(tensor.device):
@@ -67,6 +71,10 @@ def run_on_device(call: Callable[..., Any], *args: Any) -> Any:
 
 
 def check_finite(phi: Tensor) -> None:
-    """Raise ValueError for NaN or infinity. This waits for the device."""
+    """Check for NaN and infinity, which waits for the device.
+
+    Raises:
+        ValueError: ``phi`` holds one.
+    """
     if not torch.isfinite(phi).all():
         raise ValueError("phi holds NaN or infinity; finite coordinates in [0, 1] are wanted")

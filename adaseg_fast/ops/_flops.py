@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flops of the operations for ``torch.utils.flop_counter``: two per multiply-add.
+"""Counts the flops of the operations for ``torch.utils.flop_counter``: two per multiply-add.
 
 The counts are those of the plain definitions, so that they depend on shapes alone and are
 comparable with torch's counts for its own operations. The kernels need fewer: lines advance by one
@@ -31,14 +31,14 @@ _adaseg = torch.ops.adaseg
 
 @register_flop_formula([_adaseg.interpolate, _adaseg.interpolate_argmax])
 def interpolate_flops(scores: Shape, phi: Shape, size: Shape, *_: Any, **__: Any) -> int:
-    """Weights of every pixel and values of every class in every pixel."""
+    """Count the weights of every pixel and the value of every class at every pixel."""
     items, classes = scores[:2]
     return 2 * items * prod(size) * (_PER_PIXEL + classes * _PER_VALUE)
 
 
 @register_flop_formula(_adaseg.rasterize)
 def rasterize_flops(phi: Shape, size: Shape, *_: Any, **__: Any) -> int:
-    """Weights of every pixel."""
+    """Count the weights of every pixel."""
     return 2 * phi[0] * prod(size) * _PER_PIXEL
 
 
@@ -46,10 +46,10 @@ def rasterize_flops(phi: Shape, size: Shape, *_: Any, **__: Any) -> int:
 def interpolate_backward_flops(
     grad: Shape, scores: Shape, phi: Shape, to_scores: bool, to_phi: bool, *_: Any, **__: Any
 ) -> int:
-    """Sums of gradient times weight per triangle, which serve both gradients.
+    """Count the sums of gradient times weight per triangle, which both gradients use.
 
-    For ``phi`` also the slopes of each triangle's plane (4 per class) and their products with the
-    sums, by corner and coordinate (6 per class).
+    For ``phi`` also count the slopes of each triangle's plane (4 per class) and their products with
+    the sums, by corner and coordinate (6 per class).
     """
     items, classes, height, width = grad
     triangles = 2 * (phi[2] - 1) * (phi[3] - 1)
@@ -62,20 +62,20 @@ def interpolate_backward_flops(
 def sample_flops(
     image: Shape, phi: Shape, mean: Shape | None = None, std: Shape | None = None, **_: Any
 ) -> int:
-    """One multiply-add per value to normalise it, none to copy it."""
+    """Count one multiply-add per value to normalise it, none to copy it."""
     normalised = mean is not None or std is not None
     return 2 * prod(image[:2]) * prod(phi[2:]) if normalised else 0
 
 
 @register_flop_formula(_adaseg.sample_backward)
 def sample_backward_flops(grad: Shape, *_: Any, **__: Any) -> int:
-    """One multiply-add per gradient: divided by the channel's std and added to its pixel."""
+    """Count one multiply-add per gradient: divide by the channel's std, add to the pixel."""
     return 2 * prod(grad)
 
 
 @register_flop_formula(_adaseg.solve_sampling)
 def solve_sampling_flops(targets: Shape, *_: Any, **__: Any) -> int:
-    """Four matrix products per coordinate: into the basis where the system is diagonal and back."""
+    """Count four matrix products per coordinate: to the basis of eigenvectors and back."""
     items, _two, h, w = targets
     rows = 2 * (h - 2) * w * (h - 2 + w)
     cols = 2 * (w - 2) * h * (w - 2 + h)

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Registers operations as ``torch.ops.adaseg.NAME``; no other module uses torch.library.
 
-Each operation has a schema, a function that checks and allocates (also its fake, since it needs
-shapes alone), a function that fills what was allocated, and optionally an autograd function. The
-autograd kernel is registered by hand: inference mode does not enter it at all, which makes a call
-several microseconds cheaper than with ``torch.library.custom_op``.
+Each operation has a schema, a function that checks the arguments and allocates the outputs, a
+function that fills them, and optionally an autograd function. The second is also the shape function
+for ``torch.compile`` (torch calls it a fake), since it needs shapes alone. The autograd kernel is
+registered by hand: inference mode skips it, which makes a call several microseconds cheaper than
+with ``torch.library.custom_op``.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def register(
         schema: As ``torch.library.Library.define`` takes it.
         allocate: ``allocate(*args)`` checks the arguments and returns the outputs, uninitialised.
         fill: ``fill(outputs, *args)`` computes them.
-        devices: Where this implementation serves.
+        devices: The devices that this implementation is for.
     """
     name = schema.split("(", 1)[0]
     _library.define(schema)
@@ -54,7 +55,7 @@ def register(
 
 
 def register_elsewhere(name: str, function: Function) -> None:
-    """Implement an operation, on all devices without a kernel for it, by torch's operations."""
+    """Implement an operation by torch's own ones on all devices that have no kernel for it."""
     _library.impl(name, function, "CompositeExplicitAutograd")
 
 
@@ -77,7 +78,11 @@ def register_autograd(name: str, function: type[torch.autograd.Function], inputs
 
 
 def _refuse_tangents(name: str, tensors: Sequence[Any]) -> None:
-    """Raise RuntimeError for forward-mode tangents, which would be lost silently."""
+    """Refuse forward-mode tangents, which would be lost silently.
+
+    Raises:
+        RuntimeError: One of the tensors has a tangent.
+    """
     if forward_ad._current_level < 0:  # this costs less than looking at each tensor
         return
     duals = map(forward_ad.unpack_dual, tensors)
@@ -88,7 +93,13 @@ def _refuse_tangents(name: str, tensors: Sequence[Any]) -> None:
 
 
 def register_no_gradient(name: str, reason: str | None = None) -> None:
-    """Give an operation no gradient; with ``reason``, RuntimeError where one is asked for."""
+    """Declare that an operation has no gradient.
+
+    Args:
+        name: The operation.
+        reason: Message of the RuntimeError that a call raises if an input requires a gradient;
+            None to return results without gradients instead.
+    """
 
     def kernel(*args: Any) -> Any:
         if (

@@ -28,9 +28,8 @@ def boundary_mask(
 ) -> Tensor:
     """Mark the pixels on a semantic boundary (sec. 3.1).
 
-    A pixel with a 4-neighbour of another label is on a boundary, and so is that neighbour, unless
-    either label is ``ignore_index``. With ``classes`` one of the two labels must be among them. Not
-    differentiable.
+    A pixel is on a boundary if one of its 4 neighbours has another label and neither label is
+    ``ignore_index``. With ``classes``, at least one of the two must be in it. Not differentiable.
 
     Args:
         labels: (N, H, W) integers, at least one pixel.
@@ -61,9 +60,9 @@ def nearest_boundary(
 ) -> Tensor:
     """Find the boundary pixel nearest to each point of the uniform grid: b(u) of eq. (2).
 
-    Each point is rounded to its pixel (ties to even). The distance is Euclidean, in pixels; the
-    smallest row and then the smallest column wins a tie. Without any boundary the result is the
-    uniform grid itself. The search is exact, and does not read rows that it need not reach. Not
+    Each point is rounded to its nearest pixel (ties to even). The distance is Euclidean, in pixels;
+    the smallest row and then the smallest column wins a tie. Without any boundary the result is the
+    uniform grid itself. The search is exact, and reads only the rows that it has to reach. Not
     differentiable.
 
     Args:
@@ -93,14 +92,15 @@ def nearest_boundary(
 def solve_sampling(targets: Tensor, lam: float = 1.0) -> Tensor:
     """Find the sampling tensor that minimises eq. (2) subject to eq. (3).
 
-    Each unordered pair of grid neighbours counts once. Where the boundary points lie in [0, 1] so
-    does the solution. Differentiable in ``targets``, any number of times: the solution is affine.
+    Each unordered pair of grid neighbours counts once. If the boundary points lie in [0, 1], the
+    solution does, too. Differentiable in ``targets``, any number of times: the solution is
+    affine.
 
     Args:
         targets: (N, 2, h, w) floating point: the boundary points b(u), relative (row, column), as
             ``nearest_boundary`` gives them.
-        lam: lambda of eq. (2), finite and at least 0. 0 follows the boundaries, a large value the
-            uniform grid.
+        lam: lambda of eq. (2), finite and at least 0. 0 gives the boundary points themselves, apart
+            from eq. (3); a large value gives nearly the uniform grid.
 
     Returns:
         (N, 2, h, w), dtype and device of ``targets`` (16-bit types are computed in float32).
@@ -120,7 +120,7 @@ def solve_sampling(targets: Tensor, lam: float = 1.0) -> Tensor:
 
 
 def sampling_energy(phi: Tensor, targets: Tensor, lam: float = 1.0) -> Tensor:
-    """Compute the energy of eq. (2) per item: the regularised loss.
+    """Compute the energy of eq. (2) per item, a regularised loss.
 
     Differentiable in ``phi`` and ``targets``.
 
@@ -261,7 +261,7 @@ register(
     _nearest_fill,
 )
 register_no_gradient("nearest_boundary")
-# With homogeneous the borders are at 0, which gives the linear part of the solution.
+# With homogeneous the borders are fixed at 0, which gives the linear part of the solution.
 register(
     "solve_sampling(Tensor targets, float lam=1.0, bool homogeneous=False) -> Tensor",
     _solve_out,

@@ -27,13 +27,13 @@ def triangles(phi: Tensor, size: Sequence[int], *, diagonal: str = "delaunay") -
 
     Args:
         phi: (N, 2, h, w) floating point, relative (row, column), h and w at least 2.
-        size: (H, W) of the image, which decides what diagonal is Delaunay.
+        size: (H, W) of the image, which decides which diagonal is Delaunay.
         diagonal: "delaunay", or one direction for all cells: "main" from (i, j) to (i+1, j+1),
             "anti" from (i, j+1) to (i+1, j).
 
     Returns:
-        (N, T, 3) int64 with T = 2 (h-1) (w-1), where point (i, j) has the number i * w + j. The
-        cells follow each other row by row; in a cell the triangle with the upper edge is first.
+        (N, T, 3) int64 with T = 2 (h-1) (w-1), where point (i, j) has the number i * w + j. Cells
+        are listed row by row; in each cell the triangle with the upper edge comes first.
 
     Raises:
         ValueError: A shape, size or ``diagonal`` is wrong, or ``phi`` holds NaN or infinity (on
@@ -55,9 +55,9 @@ def rasterize(
 ) -> tuple[Tensor, Tensor]:
     """Find the triangle that owns each pixel, and the pixel's barycentric weights in it.
 
-    This serves to use one grid on several tensors. The domain is closed: with the covering
-    constraints (3) every pixel has exactly one owner. Where a folded grid covers a pixel twice the
-    highest triangle number wins. Coordinates outside [0, 1] are clamped. Not differentiable;
+    Use it to apply one grid to several tensors. Pixels on the image border are included; with (3)
+    every pixel has exactly one triangle. Where a folded grid covers a pixel twice, the highest
+    triangle number wins. Coordinates outside [0, 1] are clamped. Not differentiable;
     ``interpolate`` is.
 
     Args:
@@ -66,9 +66,9 @@ def rasterize(
         diagonal: How cells are split, as in ``triangles``.
 
     Returns:
-        Faces (N, H, W) int32, numbers into the result of ``triangles``, -1 where (3) does not hold
-        and no triangle covers the pixel; and weights (N, 3, H, W) of the triangle's corners,
-        float64 for a float64 ``phi``, else float32, 0 where the face is -1.
+        Faces (N, H, W) int32: indices into the result of ``triangles``, -1 where (3) does not hold
+        and no triangle covers the pixel. Weights (N, 3, H, W) of the triangle's corners: float64 if
+        ``phi`` is float64, else float32; 0 where the face is -1.
 
     Raises:
         ValueError: A shape, size or ``diagonal`` is wrong, or ``phi`` holds NaN or infinity (on
@@ -91,10 +91,11 @@ def interpolate(
     """Interpolate scores from the sampling grid to every pixel (sec. 3.3).
 
     The interpolation is barycentric on the triangles of the grid: affine functions are reproduced,
-    and no value leaves the range of its triangle's corners. It equals
-    ``scipy.interpolate.griddata``, which the paper uses, wherever Delaunay's triangulation keeps
-    the edges of the grid. Differentiable once, in ``scores`` and ``phi``; the gradients are
-    deterministic.
+    and no value leaves the range of its triangle's corners. A corner of weight 0 does not count.
+    Among the others a NaN makes the value NaN, else -inf (a class that is ruled out) makes it -inf,
+    else +inf makes it +inf. It equals ``scipy.interpolate.griddata``, which the paper uses,
+    wherever the Delaunay triangulation of the points keeps the edges of the grid. Differentiable
+    once, in ``scores`` and ``phi``; the gradients are deterministic.
 
     Args:
         scores: (N, C, h, w) floating point; float16 and bfloat16 are computed in float32.
@@ -127,8 +128,12 @@ def interpolate_argmax(
 ) -> Tensor:
     """Compute ``interpolate(scores, phi, size).argmax(1)`` without the scores at full resolution.
 
-    The lowest class wins a tie. The result differs from that of the two steps only where the two
-    best scores differ by less than 1e-5 of the largest. Not differentiable.
+    The lowest class wins a tie. NaN never wins; where every class is NaN the label is 0. -inf rules
+    a class out: at a pixel where a corner with a positive weight is -inf, the class does not win
+    while another one is finite. A single channel is a logit: class 1 where its value is above 0,
+    else class 0. Otherwise the result may differ from that of the two steps only where the two best
+    interpolated scores differ by less than 1e-5 of the largest absolute corner score of that
+    triangle (infinite scores aside). Not differentiable.
 
     Args:
         scores: (N, C, h, w) floating point, C at least 1.

@@ -71,8 +71,8 @@ def _uniform(
 def resize_sampling_tensor(phi: Tensor, size: Sequence[int]) -> Tensor:
     """Resize a sampling tensor bilinearly, corners aligned (sec. 3.1, Fig. 5).
 
-    Equal neighbours stay exactly equal, so the covering constraints (3) are kept. Differentiable in
-    ``phi``.
+    Equal neighbours stay exactly equal, so the covering constraints (3) still hold. Differentiable
+    in ``phi``.
 
     Args:
         phi: (N, 2, h, w) floating point, h and w at least 2, relative (row, column).
@@ -157,8 +157,8 @@ def sample(
     """Sample each grid point from its nearest pixel (eq. 1).
 
     Point phi[:, :, i, j] takes pixel (rint(row * (H-1)), rint(column * (W-1))), ties to even,
-    clamped to the image. Only the sampled pixels are read, from memory of any strides: an (H, W, 3)
-    image viewed as (1, 3, H, W) is not copied. Differentiable in a floating-point ``image``; the
+    clamped to the image. Only the sampled pixels are read, whatever the strides: an (H, W, 3) image
+    viewed as (1, 3, H, W) is not copied. Differentiable in a floating-point ``image``; the
     result is piecewise constant in ``phi``, which gets no gradient.
 
     Args:
@@ -169,8 +169,8 @@ def sample(
         std: One non-zero number per channel, in units of the image.
 
     Returns:
-        (N, C, h, w), dtype and device of ``image``; normalised, float64 for a float64 image, else
-        float32.
+        (N, C, h, w), dtype and device of ``image``. If it is normalised: float64 for a float64
+        image, else float32.
 
     Raises:
         ValueError: A shape is wrong, batch sizes or devices differ, ``mean`` or ``std`` does not

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Semantic boundaries: the pixels on both sides of them (sec. 3.1)."""
+"""The pixels on semantic boundaries (sec. 3.1)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from adaseg_fast.backends.numba.runtime import SOURCES, Array, kernel
 def boundary_mask(
     labels: Array, out: Array, classes: Sequence[int] | None, ignore_index: int, threads: int
 ) -> None:
-    """Boundary pixels, on both sides of each boundary."""
+    """Mark the boundary pixels, on both sides of each boundary."""
     rule = rule_of(labels.dtype, classes, ignore_index)
     maps = [runtime.contiguous(item, item.dtype) for item in runtime.bit_patterns(labels)]
 

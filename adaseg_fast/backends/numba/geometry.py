@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arithmetic on plain values that all kernels share, as in ``csrc/core``.
+"""Rules and arithmetic on plain values that all kernels share, as in ``csrc/core``.
 
 Relative coordinates are rounded to a lattice of multiples of 2^-bits pixel, below 2^31. From there
 on ownership is exact in 64-bit integers, so every backend decides each tie in the same way. Points
@@ -91,7 +91,7 @@ def even_pixel(index: int, count: int, size: int) -> int:
 
 @helper
 def relative_coordinate(index: int, size: int) -> float:
-    """Where a pixel lies in [0, 1]."""
+    """Return a pixel's coordinate in [0, 1]."""
     return float(index) / float(size - 1) if size > 1 else 0.0
 
 
@@ -129,7 +129,7 @@ def area2(p: Point, q: Point, s: Point) -> int:
 
 @helper
 def multiply(a: int, b: int) -> tuple[Any, Any]:
-    """The 128 bits of a product of two numbers that are not negative: upper and lower half."""
+    """Multiply two numbers that are not negative: upper and lower half of the 128-bit product."""
     x, y = np.uint64(a), np.uint64(b)
     low = (x & LOW_HALF) * (y & LOW_HALF)
     mid1 = (x >> HALF) * (y & LOW_HALF) + (low >> HALF)
@@ -183,9 +183,9 @@ def split_cell(rule: int, a: Point, b: Point, c: Point, d: Point) -> tuple[bool,
 def first_row(row: int, lattice: Lattice) -> int:
     """First pixel row at or beyond a lattice row; one further at the far border.
 
-    A pixel is thought to be moved by an infinitesimal amount towards larger columns and, by a
-    smaller one still, larger rows (towards smaller ones on the last column and row). Then no pixel
-    lies on an edge, and a triangle's share of an image row is a half-open range of columns.
+    The rule moves each pixel by an infinitesimal amount towards larger columns and by a smaller one
+    towards larger rows; on the last column and row, towards smaller ones. Then no pixel lies on an
+    edge, and on an image row a triangle owns a half-open range of columns.
     """
     at_border = row == lattice.row_extent << lattice.bits
     return ((row + (1 << lattice.bits) - 1) >> lattice.bits) + int(at_border)

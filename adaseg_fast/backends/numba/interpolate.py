@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scores at the grid's vertices -> scores at every pixel, affine in each triangle (sec. 3.3)."""
+"""Scores at every pixel from those at the grid's vertices, affine in each triangle (sec. 3.3)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from adaseg_fast.backends.numba.runtime import SOURCES, Array, kernel
 
 
 def interpolate(scores: Array, phi: Array, out: Array, diagonal: int, threads: int) -> None:
-    """Barycentric interpolation in each triangle; 0 where there is no triangle."""
+    """Interpolate barycentrically in each triangle; 0 where there is no triangle."""
     grids = make_grids(phi, out.shape[2:], diagonal)
     wide = runtime.widened(out)
     items, channels, h, w = scores.shape

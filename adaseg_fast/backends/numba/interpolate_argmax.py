@@ -22,7 +22,7 @@ Labels = NDArray[np.int32]
 
 
 def interpolate_argmax(scores: Array, phi: Array, out: Array, diagonal: int, threads: int) -> None:
-    """The class with the highest interpolated score; 255, or -1 in int32, outside all triangles."""
+    """Take the class with the highest interpolated score; 255 or -1 outside all triangles."""
     grids = make_grids(phi, out.shape[1:], diagonal)
     kind = runtime.compute_type(scores.dtype)
     by_class = [runtime.contiguous(item.reshape(len(item), -1), kind) for item in scores]

@@ -35,8 +35,8 @@ def interpolate_backward(
     for n, grid in enumerate(make_grids(phi, grad.shape[2:], diagonal)):
         values = runtime.contiguous(scores[n].reshape(channels, h * w), np.float64)
         given = runtime.contiguous(grad[n], runtime.compute_type(grad.dtype))
-        # What a row of cells owes to the row of vertices above it and to the one below it: to the
-        # scores, then to the two coordinates.
+        # Per row of cells: what it adds to the gradients of the vertices above it and below it. The
+        # scores come first, then the two coordinates.
         owed = np.zeros((h - 1, 2, channels + 2, w))
         collect(grid, values, given, owed, threads)
         total = np.zeros((channels + 2, h, w))
@@ -50,7 +50,7 @@ def interpolate_backward(
 
 
 def collect(grid: Grid, scores: Floats, grad: Array, owed: Floats, threads: int) -> None:
-    """Fill ``owed`` on threads, one row of cells at a time."""
+    """Fill ``owed`` on threads, one row of cells per task."""
     faces = owners(grid)
 
     def fill(i: int) -> None:
@@ -61,7 +61,7 @@ def collect(grid: Grid, scores: Floats, grad: Array, owed: Floats, threads: int)
 
 @kernel
 def owners(grid: Grid, sources: int = SOURCES) -> Faces:
-    """Number of the triangle that owns each pixel, (H, W); -1 where there is none."""
+    """Find the number of the triangle that owns each pixel, (H, W); -1 where there is none."""
     lattice, points, main = grid.lattice, grid.points, grid.main
     rows, cols = main.shape
     shares = np.empty((lattice.height, 2), np.int64)
@@ -101,7 +101,7 @@ def add_run(
 
 @helper
 def motion_of(t: Triangle, grid: Grid, scores: Floats, sums: Floats, k: int) -> tuple[float, float]:
-    """-weight * gradient of the triangle's affine function, per unit of phi, for corner ``k``."""
+    """Return -weight * gradient of the triangle's function, per unit of phi, for corner ``k``."""
     down = right = 0.0
     for c in range(len(sums)):
         x, y, z = scores[c, t.a], scores[c, t.b], scores[c, t.c]
@@ -121,7 +121,7 @@ def collect_row(
     owed: Floats,
     sources: int = SOURCES,
 ) -> None:
-    """Add what row ``i`` of cells owes to the vertices above and below it to ``owed``.
+    """Add to ``owed`` what row ``i`` of cells adds to the vertices above and below it.
 
     ``faces`` (H, W) are the owners of the pixels, ``scores`` is (C, V), ``grad`` (C, H, W) and
     ``owed`` (2, C + 2, w).

@@ -22,7 +22,7 @@ from adaseg_fast.backends.numba.runtime import SOURCES, Array, helper, kernel
 def nearest_boundary(
     labels: Array, out: Array, classes: Sequence[int] | None, ignore_index: int, threads: int
 ) -> None:
-    """The boundary pixel nearest to each point of a uniform grid, in relative coordinates."""
+    """Find the boundary pixel nearest to each point of a uniform grid, in relative coordinates."""
     rule = rule_of(labels.dtype, classes, ignore_index)
     patterns = runtime.bit_patterns(labels)
 
@@ -37,9 +37,9 @@ def nearest_boundary(
 def find_nearest_columns(
     columns: NDArray[np.int32], count: int, width: int, nearest: NDArray[np.int32]
 ) -> None:
-    """For points spread evenly over a row, the nearest of ``columns``; the left one on a tie.
+    """Find the nearest of ``columns`` for points spread evenly over a row; the left one on a tie.
 
-    ``nearest`` (w,) is filled with -1 where there are no columns.
+    Fills ``nearest`` (w,): with -1 if there are no columns.
     """
     right = 0
     for j in range(len(nearest)):
@@ -57,10 +57,10 @@ def find_nearest_columns(
 def find_nearest(
     labels: Array, rule: Rule, scratch: Scratch, out: NDArray[np.float32], sources: int = SOURCES
 ) -> None:
-    """Nearest boundary pixel of each point of a uniform grid, (2, h, w), in relative coordinates.
+    """Fill ``out`` (2, h, w) with each point's nearest boundary pixel, in relative coordinates.
 
-    The smallest row, then column, on a tie; the point itself if there is no boundary. A row is
-    looked at when the first search reaches it.
+    The smallest row, then the smallest column wins a tie; without a boundary it is the point
+    itself. Each row's boundary pixels are found when the first search reaches the row.
     """
     (height, width), (_, h, w) = labels.shape, out.shape
     known, nearest = np.zeros(height, np.bool_), np.empty((height, w), np.int32)

@@ -14,7 +14,7 @@ from adaseg_fast.backends.numba.runtime import SOURCES, Array, kernel
 
 
 def rasterize(phi: Array, faces: Array, weights: Array, diagonal: int, threads: int) -> None:
-    """Owner and barycentric weights of every pixel; -1 and 0 where there is no triangle."""
+    """Find owner and barycentric weights of every pixel; -1 and 0 where there is no triangle."""
     grids = make_grids(phi, faces.shape[1:], diagonal)
     wide = runtime.widened(weights)
 

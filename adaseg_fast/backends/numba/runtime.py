@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the kernels are compiled, what arrays they take, and how they run on threads.
+"""Compiles the kernels, prepares their arrays and runs them on threads.
 
 Numba compiles a kernel for each combination of dtype, memory order and write protection it is
 called with. So every input is made C-contiguous and write-protected, of one of few dtypes:
@@ -44,15 +44,15 @@ def _digest_of_sources() -> int:
 
 # Numba compiles a kernel on disk anew when the file that holds it changes, but not when a file
 # that it calls into does. A default value is part of a kernel's signature, so every kernel has
-# this one: after a change in any of the files, no old kernel is found.
+# this one: after a change in any file, kernels on disk no longer match.
 SOURCES = _digest_of_sources()
 
 
 def kernel(function: Function) -> Function:
     """Compile a function that Python calls; its last argument must be ``sources: int = SOURCES``.
 
-    It is compiled on its first call, kept on disk, and runs without the interpreter's lock. There
-    is no fast-math, and a division by zero is infinity or NaN, as in the C++ kernels.
+    It is compiled on its first call, kept on disk, and runs without the interpreter's lock.
+    Fast-math is off, and a division by zero is infinity or NaN, as in the C++ kernels.
     """
     try:
         return cast("Function", njit(nogil=True, cache=True, error_model="numpy")(function))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Eq. (1): the pixel nearest to each grid point, and the transpose of that gather."""
+"""Eq. (1): the pixel nearest to each grid point, and the gradient of that."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from adaseg_fast.backends.numba.runtime import SOURCES, Array, Floats, kernel
 
 
 class Image(NamedTuple):
-    """An image where it lies in memory, whatever its strides: only the sampled pixels are read.
+    """An image in its own memory, whatever its strides: only the sampled pixels are read.
 
     Attributes:
-        elements: all of its memory, as a vector.
-        first: where pixel (0, 0) of channel 0 lies in it.
+        elements: its memory as a vector.
+        first: index of pixel (0, 0) of channel 0 in it.
         strides: steps to the next channel, row and column.
         size: rows and columns.
     """
@@ -32,7 +32,7 @@ class Image(NamedTuple):
 
 
 def image_of(pixels: Array) -> Image:
-    """An image (C, H, W) that has at least one element; it is not copied."""
+    """Describe an image (C, H, W) of at least one element, without copying it."""
     channel, down, right = (stride // pixels.itemsize for stride in pixels.strides)
     steps = channel, down, right
     spans = [(count - 1) * step for count, step in zip(pixels.shape, steps, strict=True)]
@@ -46,7 +46,7 @@ def image_of(pixels: Array) -> Image:
 def sample(
     image: Array, phi: Array, out: Array, mean: Sequence[float], std: Sequence[float], threads: int
 ) -> None:
-    """Pixels, or (x - mean) / std where a std is given."""
+    """Take the nearest pixels, or (x - mean) / std if ``std`` is not empty."""
     points, patterns = runtime.finite_grid(phi), runtime.bit_patterns(image)
     if out.size == 0:
         return
@@ -65,9 +65,9 @@ def sample(
 def sample_backward(
     grad: Array, phi: Array, grad_image: Array, std: Sequence[float], threads: int
 ) -> None:
-    """Add each point's gradient, divided by std where it is given, to the pixel it was read from.
+    """Add each point's gradient to its pixel, divided by ``std`` unless that is empty.
 
-    A plane is the work of one thread, so that points that share a pixel add up in a fixed order.
+    One thread computes a plane, so points that share a pixel are added in a fixed order.
     """
     points = runtime.finite_grid(phi)
 
@@ -87,7 +87,7 @@ def sample_backward(
 
 @kernel
 def gather(image: Image, phi: Floats, out: NDArray[Any], sources: int = SOURCES) -> None:
-    """Pixels (C, h, w) at the points (2, h, w)."""
+    """Fill ``out`` (C, h, w) with the pixels at the points (2, h, w)."""
     channel, down, right = image.strides
     for i in range(phi.shape[1]):
         for j in range(phi.shape[2]):

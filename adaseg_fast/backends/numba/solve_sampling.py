@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Eq. (2) subject to eq. (3): in a cosine basis along the rows, each column is a system of its own.
+"""The minimiser of eq. (2) subject to eq. (3).
 
-Such a system is tridiagonal; one sweep down and one up solve it.
+In a cosine basis along the rows, each column is a tridiagonal system of its own. One sweep down and
+one sweep up solve it.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ class Factors(NamedTuple):
 
 @lru_cache(maxsize=64)
 def factors_of(h: int, w: int, lam: float, dtype: np.dtype[Any]) -> Factors:
-    """The factors for planes (h, w) with the first and last row fixed; they are kept."""
+    """Return the factors for planes (h, w) with the first and last row fixed; they are cached."""
     found = energy.sweep(h, w, lam)
     arrays = found.basis, found.basis.T, found.ratio, found.inverse, found.ones[0]
     return Factors(*(runtime.contiguous(array, dtype) for array in arrays))
 
 
 def solve_sampling(targets: Array, out: Array, lam: float, homogeneous: bool, threads: int) -> None:
-    """Minimise eq. (2); with ``homogeneous`` the borders are 0: what the targets contribute."""
+    """Minimise eq. (2) under eq. (3); with ``homogeneous`` the borders are fixed at 0."""
     items, _, h, w = targets.shape
     kind = np.dtype(runtime.compute_type(targets.dtype))
     count = max(min(items, 4 * threads), 1)
@@ -59,7 +60,7 @@ def solve_sampling(targets: Array, out: Array, lam: float, homogeneous: bool, th
 def solve_planes(
     targets: NDArray[Any], factors: Factors, last: Any, sources: int = SOURCES
 ) -> NDArray[Any]:
-    """Row coordinates (N, h, w); the first row of each plane is 0 and the last one is ``last``."""
+    """Solve for row coordinates (N, h, w); the first row is 0, the last one is ``last``."""
     to_basis, from_basis, ratio, inverse, ones = factors
     items, h, w = targets.shape
     out, spectrum = np.zeros((items, h, w), targets.dtype), np.empty((h - 1, w), targets.dtype)

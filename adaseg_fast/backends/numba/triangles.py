@@ -8,14 +8,14 @@ from adaseg_fast.backends.numba.runtime import SOURCES, Array, Ints, kernel
 
 
 def triangles(phi: Array, out: Array, height: int, width: int, diagonal: int, threads: int) -> None:
-    """Vertex numbers of every triangle, cell by cell."""
+    """List the vertex numbers of every triangle, cell by cell."""
     for grid, item in zip(make_grids(phi, (height, width), diagonal), out, strict=True):
         list_triangles(grid, item)
 
 
 @kernel
 def list_triangles(grid: Grid, out: Ints, sources: int = SOURCES) -> None:
-    """Vertex numbers (T, 3)."""
+    """Fill ``out`` (T, 3) with vertex numbers."""
     rows, cols = grid.main.shape
     for i in range(rows):
         for k in range(2 * cols):

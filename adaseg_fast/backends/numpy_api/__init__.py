@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operations on NumPy arrays: check, allocate, call a kernel. torch is not needed.
+"""The operations on NumPy arrays: each checks, allocates and calls a kernel. torch is not imported.
 
 Coordinates: ``phi[:, 0]`` is the row, ``phi[:, 1]`` the column, both relative in [0, 1]; pixel
 (r, c) of an H x W image lies at (r / (H-1), c / (W-1)). Arrays are batch first, of any strides and

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""NumPy arrays as the kernels want them."""
+"""Prepares NumPy arrays for the kernels."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _DTYPES = {
 
 
 def new(spec: Spec, like: Array) -> Array:
-    """An array to be filled, of native byte order; ``like`` is the operation's first argument."""
+    """Allocate an output in native byte order; ``like`` is the operation's first argument."""
     if spec.dtype is None:
         return np.empty(spec.shape, like.dtype.newbyteorder("="))
     return np.empty(spec.shape, _DTYPES[spec.dtype])
 
 
 def plain(array: Array) -> Array:
-    """As the kernels can read it: aligned, native byte order, whole-element strides."""
+    """Return what the kernels can read: aligned, native byte order, strides of whole elements."""
     odd = any(stride % array.itemsize for stride in array.strides)
     if odd or not array.flags.aligned or not array.dtype.isnative:
         return array.astype(array.dtype.newbyteorder("="), copy=True)

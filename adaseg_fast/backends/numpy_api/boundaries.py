@@ -19,8 +19,8 @@ def boundary_mask(
 ) -> Array:
     """Mark the pixels on a semantic boundary (sec. 3.1).
 
-    A pixel with a 4-neighbour of another label is on a boundary, and so is that neighbour, unless
-    either label is ``ignore_index``. With ``classes`` one of the two labels must be among them.
+    A pixel is on a boundary if one of its 4 neighbours has another label and neither label is
+    ``ignore_index``. With ``classes``, at least one of the two must be in it.
 
     Args:
         labels: (N, H, W) integers, at least one pixel.
@@ -55,9 +55,9 @@ def nearest_boundary(
 ) -> Array:
     """Find the boundary pixel nearest to each point of the uniform grid: b(u) of eq. (2).
 
-    Each point is rounded to its pixel (ties to even). The distance is Euclidean, in pixels; the
-    smallest row and then the smallest column wins a tie. Without any boundary the result is the
-    uniform grid itself. The search is exact, and does not read rows that it need not reach.
+    Each point is rounded to its nearest pixel (ties to even). The distance is Euclidean, in pixels;
+    the smallest row and then the smallest column wins a tie. Without any boundary the result is the
+    uniform grid itself. The search is exact, and reads only the rows that it has to reach.
 
     Args:
         labels: (N, H, W) integers, at least one pixel.
@@ -89,14 +89,14 @@ def nearest_boundary(
 def solve_sampling(targets: Array, lam: float = 1.0, *, threads: int | None = None) -> Array:
     """Find the sampling tensor that minimises eq. (2) subject to eq. (3).
 
-    Each unordered pair of grid neighbours counts once. Where the boundary points lie in [0, 1] so
-    does the solution.
+    Each unordered pair of grid neighbours counts once. If the boundary points lie in [0, 1], the
+    solution does, too.
 
     Args:
         targets: (N, 2, h, w) floating point: the boundary points b(u), relative (row, column), as
             ``nearest_boundary`` gives them.
-        lam: lambda of eq. (2), finite and at least 0. 0 follows the boundaries, a large value the
-            uniform grid.
+        lam: lambda of eq. (2), finite and at least 0. 0 gives the boundary points themselves, apart
+            from eq. (3); a large value gives nearly the uniform grid.
         threads: The most threads to use; all processors by default.
 
     Returns:

@@ -46,7 +46,7 @@ def uniform_sampling_tensor(
 def resize_sampling_tensor(phi: Array, size: Sequence[int]) -> Array:
     """Resize a sampling tensor bilinearly, corners aligned (sec. 3.1, Fig. 5).
 
-    Equal neighbours stay exactly equal, so the covering constraints (3) are kept.
+    Equal neighbours stay exactly equal, so the covering constraints (3) still hold.
 
     Args:
         phi: (N, 2, h, w) floating point, h and w at least 2, relative (row, column).
@@ -79,7 +79,7 @@ def _lerp_along(phi: Array, axis: int, size: int) -> Array:
         weight = weight[:, None]
     index = before.astype(np.intp)
     start, end = phi.take(index, axis), phi.take(index + 1, axis)
-    # From the nearer end, so that each end is met exactly, and so is a value that both share.
+    # Counting from the nearer end gives both ends exactly, and also a value that they share.
     step = end - start
     lerped: Array = np.where(weight < 0.5, start + weight * step, end - (1 - weight) * step)
     return lerped
@@ -125,8 +125,8 @@ def sample(
     """Sample each grid point from its nearest pixel (eq. 1).
 
     Point phi[:, :, i, j] takes pixel (rint(row * (H-1)), rint(column * (W-1))), ties to even,
-    clamped to the image. Only the sampled pixels are read, from memory of any strides: an (H, W, 3)
-    image viewed as (1, 3, H, W) is not copied.
+    clamped to the image. Only the sampled pixels are read, whatever the strides: an (H, W, 3) image
+    viewed as (1, 3, H, W) is not copied.
 
     Args:
         image: (N, C, H, W), any real dtype, at least one pixel.
@@ -137,8 +137,8 @@ def sample(
         threads: The most threads to use; all processors by default.
 
     Returns:
-        (N, C, h, w) of the dtype of ``image``; normalised, float64 for a float64 image, else
-        float32.
+        (N, C, h, w) of the dtype of ``image``. If it is normalised: float64 for a float64 image,
+        else float32.
 
     Raises:
         ValueError: A shape is wrong, the batch sizes differ, ``mean`` or ``std`` does not fit the

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A sampling grid made ready for scan conversion, as in ``csrc/cpu/common/grid.h``.
+"""A sampling grid prepared for scan conversion, as in ``csrc/cpu/common/grid.h``.
 
 Triangles are visited cell by cell, row by row. On an image row, a triangle owns a half-open range
 of columns. Later triangles overwrite earlier ones, so the highest number wins where a folded grid
@@ -37,15 +37,15 @@ from adaseg_fast.backends.numba.runtime import (
 
 
 class Grid(NamedTuple):
-    """A sampling grid ready for scan conversion.
+    """A sampling grid prepared for scan conversion.
 
     Attributes:
-        lattice: that of the image.
+        lattice: the lattice of the image.
         points: (h * w, 2), the vertices on the lattice.
         main: (h - 1, w - 1), whether a cell is split along its main diagonal.
         image_rows: (h - 1, 2), the image rows [begin, end) that a row of cells may touch.
-        covers: whether eq. (3) holds, so that no pixel is left without a triangle.
-        simple: whether it holds and nothing is folded, so that each pixel has just one triangle.
+        covers: whether eq. (3) holds; then every pixel has a triangle.
+        simple: whether eq. (3) holds and nothing is folded; then every pixel has just one.
     """
 
     lattice: Lattice
@@ -58,13 +58,13 @@ class Grid(NamedTuple):
 
 @helper
 def point_of(points: Ints, vertex: int) -> Point:
-    """A vertex on the lattice."""
+    """Return a vertex on the lattice."""
     return Point(points[vertex, 0], points[vertex, 1])
 
 
 @helper
 def triangle_of(points: Ints, main: NDArray[np.bool_], i: int, k: int) -> Triangle:
-    """Triangle ``k`` of row ``i`` of cells: per cell, the one at its upper edge comes first."""
+    """Return triangle ``k`` of row ``i`` of cells; in each cell that at the upper edge is first."""
     w = main.shape[1] + 1
     a = i * w + k // 2
     b, c, d = a + 1, a + w + 1, a + w
@@ -77,13 +77,13 @@ def triangle_of(points: Ints, main: NDArray[np.bool_], i: int, k: int) -> Triang
 
 @helper
 def may_touch(image_rows: Ints, i: int, begin: int, end: int) -> bool:
-    """Whether row ``i`` of cells may touch the image rows [begin, end)."""
+    """Tell whether row ``i`` of cells may touch the image rows [begin, end)."""
     return bool(image_rows[i, 0] < end and image_rows[i, 1] > begin)
 
 
 @helper
 def holds_covering(points: Ints, h: int, w: int, lattice: Lattice) -> bool:
-    """Whether eq. (3) holds: the outer vertices lie on the border of the image."""
+    """Tell whether eq. (3) holds: the outer vertices lie on the border of the image."""
     bottom, right = lattice.row_extent << lattice.bits, lattice.col_extent << lattice.bits
     holds = True
     for j in range(w):
@@ -123,7 +123,7 @@ def make_grid(phi: Floats, height: int, width: int, rule: int, sources: int = SO
 
 
 def make_grids(phi: Array, size: tuple[int, ...], rule: int) -> list[Grid]:
-    """One grid per item of a sampling tensor (N, 2, h, w); see ``finite_grid`` for errors."""
+    """Make one grid per item of a sampling tensor (N, 2, h, w); see ``finite_grid`` for errors."""
     height, width = size
     return [make_grid(item, height, width, rule) for item in finite_grid(phi)]
 

@@ -33,12 +33,12 @@ class Rule(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Room for a row of ``width`` pixels.
+    """Scratch space for a row of W pixels.
 
     Attributes:
-        marks: (W or up to 7 more,) uint8, which pixels differ from a neighbour; 0 beyond the row.
+        marks: (W to W + 7,) uint8, 1 where a pixel differs from a neighbour; 0 beyond the row.
         words: the same memory, eight pixels at a time.
-        columns: (W,) int32, those of the boundary pixels.
+        columns: (W,) int32, columns of the boundary pixels.
     """
 
     marks: Array
@@ -47,7 +47,7 @@ class Scratch(NamedTuple):
 
 
 def rule_of(dtype: np.dtype[Any], classes: Sequence[int] | None, ignore_index: int) -> Rule:
-    """The rule for labels of a dtype; numbers beyond its range never occur.
+    """Make the rule for labels of a dtype; numbers beyond its range are left out.
 
     Raises:
         TypeError: ``classes`` or ``ignore_index`` are not integers.
@@ -63,7 +63,7 @@ def rule_of(dtype: np.dtype[Any], classes: Sequence[int] | None, ignore_index: i
 
 
 def scratch_of(labels: Array) -> Scratch:
-    """For one thread and labels (N, H, W)."""
+    """Make the scratch space of one thread for labels (N, H, W)."""
     width = labels.shape[2]
     words = np.zeros((width + 7) // 8, np.uint64)
     return Scratch(words.view(np.uint8), words, np.empty(width, np.int32))
@@ -71,7 +71,7 @@ def scratch_of(labels: Array) -> Scratch:
 
 @helper
 def is_among(label: Any, labels: Array) -> bool:
-    """Whether a label is one of a few."""
+    """Tell whether a label is one of a few."""
     found = False
     for k in range(len(labels)):
         found |= labels[k] == label
@@ -80,7 +80,7 @@ def is_among(label: Any, labels: Array) -> bool:
 
 @helper
 def counts(label: Any, other: Any, rule: Rule) -> bool:
-    """Whether two labels side by side are a boundary."""
+    """Tell whether two neighbouring labels make a boundary."""
     if label == other or is_among(label, rule.ignored) or is_among(other, rule.ignored):
         return False
     return not rule.choosing or is_among(label, rule.classes) or is_among(other, rule.classes)
@@ -108,7 +108,7 @@ def find_boundary(labels: Array, rule: Rule, row: int, scratch: Scratch) -> int:
     mark_changes(here, above, below, marks)
     count = 0
     for word in range(len(words)):
-        if words[word] == 0:  # most are, and looking at eight pixels at once saves time
+        if words[word] == 0:  # skips eight pixels at once, which is the usual case
             continue
         for col in range(8 * word, min(8 * word + 8, width)):
             if not marks[col]:
