@@ -95,7 +95,8 @@ def solve_sampling(
 ) -> NDArray[np.float64]:
     """Minimiser of eq. (2) subject to eq. (3) for boundary points ``targets``, both (N, 2, h, w).
 
-    With ``homogeneous`` the fixed borders are all 0: the linear part of the solution.
+    With ``homogeneous`` the fixed borders are all 0: the linear part of the solution. Without it
+    no coordinate leaves the range of its targets and the borders, 0 and 1: it is a mean of them.
     """
     _, _, h, w = targets.shape
     solution = np.empty(targets.shape, np.float64)
@@ -104,6 +105,10 @@ def solve_sampling(
     solution[:, 0] = _solve_rows(wanted[:, 0], fixed_rows(h, w, lam), last)
     across = wanted[:, 1].swapaxes(1, 2)
     solution[:, 1] = _solve_rows(across, fixed_rows(w, h, lam), last).swapaxes(1, 2)
+    if not homogeneous:
+        least = np.minimum(wanted.min((2, 3), keepdims=True), 0.0)
+        most = np.maximum(wanted.max((2, 3), keepdims=True), 1.0)
+        np.clip(solution, least, most, out=solution)
     return solution
 
 

@@ -13,6 +13,7 @@ from adaseg_fast.backends.specs import Spec
 
 Array = NDArray[Any]
 
+MOST_THREADS = 1024  # starting many thousands fails, and aborts the process
 
 _DTYPES = {
     name: np.dtype(name) for name in ("bool", "float32", "float64", "int32", "int64", "uint8")
@@ -35,5 +36,13 @@ def plain(array: Array) -> Array:
 
 
 def at_most(threads: int | None) -> int:
-    """The most threads a kernel may use; by default all processors of this process."""
-    return default_threads() if threads is None else threads
+    """The most threads a kernel may use; by default all processors of this process.
+
+    Raises:
+        ValueError: there are fewer than 1 or more than 1024.
+    """
+    if threads is None:
+        return min(default_threads(), MOST_THREADS)
+    if not 1 <= threads <= MOST_THREADS:
+        raise ValueError(f"threads must be from 1 to {MOST_THREADS}, got {threads}")
+    return threads
