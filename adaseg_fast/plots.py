@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every picture the package draws. Figures are returned as pixels or written as PNG."""
+"""Every figure of the package, drawn from arrays: pictures of frames, and charts.
+
+Pictures are (H, W, 3) uint8; charts and panels are the bytes of a PNG file.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,18 @@ Colors = Sequence[tuple[int, int, int]]
 
 _POINT = (255, 64, 32)
 _COSTS = {
-    "multiply-adds": ("multiply-adds an image, 10$^9$", 1e9),
-    "latency": ("latency an image, ms", 1.0),
+    "multiply-adds": ("multiply-adds per image, 10$^9$", 1e9),
+    "latency": ("latency per image, ms", 1.0),
 }
 
 
 def color_labels(labels: Image, colors: Colors) -> Image:
-    """Labels (H, W) as colours (H, W, 3); black where there is no class."""
+    """Labels (H, W) as colours (H, W, 3); black where the label is not a class.
+
+    Example:
+        >>> color_labels(np.array([[0, 255]], np.uint8), [(10, 20, 30)]).tolist()
+        [[[10, 20, 30], [0, 0, 0]]]
+    """
     palette = np.zeros((256, 3), np.uint8)
     palette[: len(colors)] = colors
     painted: Image = palette[labels]
@@ -33,16 +41,39 @@ def color_labels(labels: Image, colors: Colors) -> Image:
 
 
 def overlay(image: Image, labels: Image, colors: Colors, *, opacity: float = 0.55) -> Image:
-    """The image with its label colours laid over it."""
+    """The image, blended with the colours of its labels.
+
+    Args:
+        image: (H, W, 3).
+        labels: (H, W) class numbers.
+        colors: of each class.
+        opacity: the share of the colours; 0 shows the image alone, 1 the colours alone.
+
+    Example:
+        >>> image, labels = np.full((1, 1, 3), 100, np.uint8), np.zeros((1, 1), np.uint8)
+        >>> overlay(image, labels, [(200, 0, 100)], opacity=0.5).tolist()
+        [[[150, 50, 100]]]
+    """
     blended = cv2.addWeighted(image, 1 - opacity, color_labels(labels, colors), opacity, 0.0)
     return np.asarray(blended, np.uint8)
 
 
 def sampling_points(image: Image, phi: NDArray[Any], *, radius: int | None = None) -> Image:
-    """The image with a dot at each sampling location, phi (2, h, w), relative (row, column)."""
+    """The image with a dot at each sampling location.
+
+    Args:
+        image: (H, W, 3); it is not changed.
+        phi: (2, h, w), relative rows and columns.
+        radius: of the dots in pixels; None chooses one by the distance of the points.
+
+    Example:
+        >>> image, phi = np.zeros((5, 5, 3), np.uint8), np.full((2, 1, 1), 0.5)
+        >>> sampling_points(image, phi, radius=1)[2, 2].tolist()
+        [255, 64, 32]
+    """
     drawn = image.copy()
     height, width = image.shape[:2]
-    between = min(height / phi.shape[1], width / phi.shape[2])  # dots are not to hide the image
+    between = min(height / phi.shape[1], width / phi.shape[2])  # so that dots do not hide the image
     radius = radius or max(1, round(min(height / 400, width / 400, between / 6)))
     rows = np.rint(np.clip(phi[0], 0, 1) * (height - 1)).astype(int)
     cols = np.rint(np.clip(phi[1], 0, 1) * (width - 1)).astype(int)
@@ -52,14 +83,26 @@ def sampling_points(image: Image, phi: NDArray[Any], *, radius: int | None = Non
 
 
 def boundaries_and_points(image: Image, mask: NDArray[np.bool_], phi: NDArray[Any]) -> Image:
-    """The image darkened, with its boundary pixels (H, W) white and a dot at each location."""
+    """The image darkened, its boundary pixels white, with a dot at each sampling location.
+
+    Args:
+        image: (H, W, 3).
+        mask: (H, W), True at boundary pixels.
+        phi: (2, h, w), relative rows and columns.
+    """
     drawn = np.asarray(cv2.convertScaleAbs(image, alpha=0.4), np.uint8)
     drawn[mask] = 255
     return sampling_points(drawn, phi, radius=max(2, round(min(mask.shape) / 200)))
 
 
 def resized_tensor(image: Image, coarse: NDArray[Any], fine: NDArray[Any]) -> bytes:
-    """A sampling tensor (2, h', w') over its image and what it is resized to (Fig. 5), as PNG."""
+    """A sampling tensor and the tensor it is resized to, over their image (Fig. 5), as PNG.
+
+    Args:
+        image: (H, W, 3).
+        coarse: (2, h', w'), relative rows and columns.
+        fine: (2, h, w), likewise.
+    """
     height, width = image.shape[:2]
     figure = Figure(figsize=(7.0, 7.0 * height / width + 0.5), dpi=110, layout="constrained")
     axis = figure.subplots()
@@ -91,14 +134,14 @@ def panel(
     legend: tuple[Sequence[str], Colors] | None = None,
     cell: float = 3.6,
 ) -> bytes:
-    """Pictures in a table, as PNG.
+    """Pictures in rows and columns, as PNG.
 
     Args:
         rows: the pictures, each row as long as ``titles``.
         titles: of the columns.
         notes: a line of text under each picture.
         legend: class names and their colours.
-        cell: inches a picture.
+        cell: inches per picture.
     """
     aspect = rows[0][0].shape[0] / rows[0][0].shape[1]
     height = len(rows) * (cell * aspect + (0.16 if notes else 0.0)) + (0.9 if legend else 0.35)
@@ -133,7 +176,14 @@ def class_bars(
     results: Sequence[tuple[str, Sequence[float]]],
     title: str,
 ) -> bytes:
-    """Intersection over union of each class, one bar a result, as PNG; targets in bold."""
+    """Intersection over union of each class, one bar per result, as PNG.
+
+    Args:
+        classes: the names.
+        targets: numbers of the target classes; their names are bold.
+        results: name and IoU of each class, a share or NaN.
+        title: of the chart.
+    """
     across = max(7.0, 0.9 * len(classes))
     columns = max(1, int(across / (0.4 + 0.08 * max(len(name) for name, _ in results))))
     lines = -(-len(results) // columns)
@@ -159,14 +209,14 @@ def class_bars(
 def trimap_curves(
     curves: Sequence[tuple[str, Sequence[float]]], title: str, *, widest: int = 40
 ) -> bytes:
-    """Accuracy in bands around boundaries against their width (Fig. 13 of the paper), as PNG.
+    """Accuracy in bands around boundaries against the width of the band (Fig. 13), as PNG.
 
-    With several curves a second panel shows the gain over the first one, as the paper does.
+    With several curves a second panel shows the gain over the first curve, as in the paper.
 
     Args:
         curves: name and accuracy at widths 1, 2, ... pixels, a share or NaN.
-        title: of the figure.
-        widest: the last width that is drawn.
+        title: of the chart.
+        widest: the largest width that is drawn.
     """
     panels = 1 + (len(curves) > 1)
     figure = Figure(figsize=(6.2 * panels, 4.2), layout="constrained")
@@ -200,10 +250,10 @@ def recall_by_size(
 ) -> bytes:
     """Mean recall of objects by size, of all (Fig. 14) and of each class (Fig. 12), as PNG.
 
-    With several results the first panel also shows the others' recall relative to the first one's.
+    With several results the first panel also shows the recall of the others relative to the first.
 
     Args:
-        results: name and recall in each bin of all objects, smallest first.
+        results: name and recall of the objects of each bin, smallest objects first.
         areas: mean area of the objects of each of these bins, in pixels.
         by_class: name, number of objects and, for each result, recall in each quarter.
         title: of the figure.
@@ -257,10 +307,10 @@ def cost_against_quality(
     """Mean IoU of all and of the target classes against cost (Figs. 8 to 11), as PNG.
 
     Args:
-        points: series, label (such as the working size), cost of an image, mean IoU of all classes
-            and of the targets, as shares. Points of one series are joined.
+        points: series, label (such as the working size), cost per image, and mean IoU of all
+            classes and of the targets as shares. Points of one series are joined by a line.
         title: of the figure.
-        of: what costs are, "multiply-adds" or "latency" in ms.
+        of: what the cost is: "multiply-adds", or "latency" in milliseconds.
     """
     name, unit = _COSTS[of]
     figure = Figure(figsize=(11.0, 4.4), layout="constrained")
@@ -269,7 +319,7 @@ def cost_against_quality(
     for series in dict.fromkeys(point[0] for point in points):
         own = sorted((p for p in points if p[0] == series), key=lambda point: point[2])
         costs = [cost / unit for _, _, cost, _, _ in own]
-        # Labels keep off the other lines.
+        # Labels of the best series are above its line, the others' below.
         place = {"xytext": (0, 5)} if series == best else {"xytext": (0, -5), "va": "top"}
         for axis, column in zip(axes, (3, 4), strict=True):
             heights = [100 * float(point[column]) for point in own]
@@ -294,7 +344,7 @@ def cost_against_quality(
 
 
 def png(figure: Figure) -> bytes:
-    """A figure's PNG file, without touching pyplot's global state."""
+    """The PNG file of a figure, made without pyplot, which has global state."""
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)  # type: ignore[no-untyped-call]
     return buffer.getvalue()

@@ -9,9 +9,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 from torch.nn import functional as F
 
-from adaseg_fast.engine.benchmark import comparisons, rivals
-from adaseg_fast.engine.benchmark.rivals import Problem
-from adaseg_fast.engine.models.cost import STAGES, predict_in_stages
+from adaseg_fast.engine.benchmark import comparisons, problems, rivals
+from adaseg_fast.engine.benchmark.problems import Problem
+from adaseg_fast.engine.models.inference import STAGES, predict_in_stages
 from adaseg_fast.nn import prepare_for_inference
 from adaseg_fast.nn.downsample import IMAGE_MEAN, IMAGE_STD
 from bench_helpers import FRAME, contest, every_problem, named, record, sides
@@ -32,8 +32,8 @@ def test_inference(benchmark: BenchmarkFixture, threads: int, problem: Problem, 
 def test_stages(benchmark: BenchmarkFixture, threads: int, working_size: int) -> None:
     """The whole call is timed; what each stage took in the last one is noted."""
     problem = FRAME._replace(grid=(working_size, working_size))
-    image, _ = rivals.scene(problem.size)
-    model = prepare_for_inference(rivals.adaptive_model(problem))
+    image, _ = problems.scene(problem.size)
+    model = prepare_for_inference(problems.adaptive_model(problem))
     record(benchmark, f"adaptive inference, {named(problem.size)}", **problem._asdict())
     result = benchmark(predict_in_stages, model, image[0])
     stages = zip(STAGES, result.seconds, strict=True)
@@ -50,8 +50,8 @@ def test_stages(benchmark: BenchmarkFixture, threads: int, working_size: int) ->
 def test_inference_gpu(benchmark: BenchmarkFixture, side: str, dtype: torch.dtype) -> None:
     """The whole path, image on the GPU to label map on the GPU, in one graph."""
     problem = FRAME
-    image, _ = rivals.scene(problem.size)
-    model = rivals.adaptive_model(problem).cuda()
+    image, _ = problems.scene(problem.size)
+    model = problems.adaptive_model(problem).cuda()
     shift, scale = (
         torch.tensor(x, device="cuda").view(1, 3, 1, 1) for x in (IMAGE_MEAN, IMAGE_STD)
     )

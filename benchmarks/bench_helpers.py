@@ -16,9 +16,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from adaseg_fast.backends import available_backends
 from adaseg_fast.engine.benchmark.comparisons import Comparison, across_backends
-from adaseg_fast.engine.benchmark.rivals import Problem, Size
+from adaseg_fast.engine.benchmark.problems import Problem, Size
 from adaseg_fast.engine.benchmark.run import rival_versions
-from adaseg_fast.engine.evaluation.evaluate import environment
+from adaseg_fast.engine.environment import environment
 
 Compare = Callable[[Problem], Comparison]
 

@@ -10,8 +10,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
 from adaseg_fast import ops
-from adaseg_fast.engine.benchmark import rivals
-from adaseg_fast.engine.benchmark.rivals import Problem, Size
+from adaseg_fast.engine.benchmark import problems
+from adaseg_fast.engine.benchmark.problems import Problem, Size
 from bench_helpers import FRAME, record
 
 OPERATIONS: dict[str, Callable[[Tensor, Tensor, Size], Tensor]] = {
@@ -23,8 +23,8 @@ every_operation = pytest.mark.parametrize("name", OPERATIONS)
 
 def _run(benchmark: BenchmarkFixture, name: str, what: str, problem: Problem, size: Size) -> None:
     """The scores of a problem, interpolated to another size than its own."""
-    phi = rivals.ideal_grid(problem)
-    scores = rivals.network_scores(problem, phi)
+    phi = problems.ideal_grid(problem)
+    scores = problems.network_scores(problem, phi)
     record(benchmark, f"{name} as the {what} grows", **problem._replace(size=size)._asdict())
     found = benchmark(OPERATIONS[name], scores, phi, size)
     assert found.shape[-2:] == size

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# The CUDA kernels of csrc/cuda. ADASEG_CUDA = AUTO builds them where nvcc is found, ON insists, OFF
-# leaves them out. Architectures: CMAKE_CUDA_ARCHITECTURES (or CUDAARCHS in the environment); by
-# default those of sm_75 to sm_120 that this nvcc knows, and PTX of the newest for devices to come.
+# The CUDA kernels of csrc/cuda. ADASEG_CUDA = AUTO builds them where nvcc is found, ON requires nvcc,
+# OFF leaves them out. Architectures: CMAKE_CUDA_ARCHITECTURES (or CUDAARCHS in the environment); by
+# default those of sm_75 to sm_120 that this nvcc knows, and PTX of the newest for future devices.
 
 if(NOT ADASEG_CUDA MATCHES "^(AUTO|ON|OFF)$")
   message(FATAL_ERROR "ADASEG_CUDA must be AUTO, ON or OFF, not '${ADASEG_CUDA}'.")
@@ -11,7 +11,7 @@ endif()
 set(ADASEG_WITH_CUDA OFF)
 if(NOT ADASEG_CUDA STREQUAL "OFF")
   include(CheckLanguage)
-  # Asked for before the language is enabled, which would choose one architecture by itself.
+  # Checked before the language is enabled: that sets one architecture itself.
   if(NOT CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
     set(adaseg_choose_architectures ON)
     set(CMAKE_CUDA_ARCHITECTURES 75)
@@ -36,7 +36,7 @@ function(adaseg_list_architectures result)
     RESULT_VARIABLE failed
     OUTPUT_STRIP_TRAILING_WHITESPACE)
   if(failed)
-    message(FATAL_ERROR "${CMAKE_CUDA_COMPILER} does not tell its architectures; name some in "
+    message(FATAL_ERROR "${CMAKE_CUDA_COMPILER} does not list its architectures; name some in "
                         "CMAKE_CUDA_ARCHITECTURES (CUDAARCHS in the environment).")
   endif()
   string(REGEX MATCHALL "compute_[0-9]+" listed "${listed}")
@@ -53,8 +53,8 @@ function(adaseg_list_architectures result)
   set(${result} ${known} ${newest}-virtual PARENT_SCOPE)
 endfunction()
 
-# The kernels decide ties as on the CPU: no fused multiply-add that is not written down. The runtime
-# is linked in, so that the module loads on machines without CUDA.
+# The kernels decide ties as on the CPU: the compiler adds no fused multiply-adds. The runtime is
+# linked in, so that the module loads on machines without CUDA.
 function(adaseg_add_cuda target)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS csrc/cuda/*.cu)
   target_sources(${target} PRIVATE ${sources} csrc/bindings/cuda.cpp)

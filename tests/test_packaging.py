@@ -45,6 +45,8 @@ def test_the_installed_package_is_not_shadowed_by_the_source_tree() -> None:
 
 def test_versions_agree() -> None:
     assert metadata.version("adaseg-fast") == adaseg_fast.__version__
+    cited = (ROOT / "CITATION.cff").read_text().splitlines()
+    assert f"version: {adaseg_fast.__version__}" in cited
     if importlib.util.find_spec("adaseg_fast._native") is not None:
         native = import_module("adaseg_fast._native")
         assert native.__version__ == adaseg_fast.__version__

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures: the right pixels where they can be told, and figures that are whole PNG files."""
+"""Pictures have the right pixels, and charts are whole PNG files."""
 
 from __future__ import annotations
 

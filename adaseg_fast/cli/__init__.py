@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: arguments in, calls of ``adaseg_fast.engine`` out. One file a group."""
+"""The command line: arguments in, calls of ``adaseg_fast.engine`` out.
+
+Each file holds a group of commands. Modules that need torch are imported when a command runs, so
+``--help`` does not need torch.
+"""
 
 from __future__ import annotations
 
@@ -9,50 +13,65 @@ from collections.abc import Sequence
 
 import adaseg_fast
 from adaseg_fast.cli import evaluate, experiment, figure, predict, show, train
+from adaseg_fast.engine.devices import device_of, several_processes
+from adaseg_fast.storage import StorageError
+
+_EXPECTED = (StorageError, OSError, ValueError, FloatingPointError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit status is 0, 1 for an error, 2 for wrong usage, 130 for Ctrl-C."""
-    options = _parser().parse_args(arguments)
-    from adaseg_fast.engine.models.files import ModelError
-    from adaseg_fast.engine.training.loop import CheckpointError
-    from adaseg_fast.storage import StorageError
+    """Run a command.
 
-    expected = (StorageError, CheckpointError, ModelError, OSError, ValueError, FloatingPointError)
+    Args:
+        arguments: of the command line, without the program's name; None for those of this process.
+
+    Returns:
+        The exit status: 0, 1 for an error, 130 for Ctrl-C.
+
+    Raises:
+        SystemExit: The arguments are wrong (status 2), or ask for ``--help`` or ``--version``.
+    """
+    options = _parser().parse_args(arguments)
     try:
-        _apply(options)
+        _prepare(options)
         return int(options.run(options) or 0)
-    except expected as error:
+    except _EXPECTED as error:
         print(f"adaseg-fast: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nadaseg-fast: interrupted; what was written is whole", file=sys.stderr)
+        print("\nadaseg-fast: interrupted; every file that was written is whole", file=sys.stderr)
         return 130
 
 
-def _apply(options: argparse.Namespace) -> None:
+def _prepare(options: argparse.Namespace) -> None:
+    """Check and apply the arguments that all commands have, before anything is read."""
+    if several_processes() and not getattr(options, "several_processes", False):
+        raise ValueError("torchrun is only for 'train'; this command runs in one process")
+    if hasattr(options, "device"):
+        device_of(options.device)
+    if options.threads is not None:
+        _set_threads(options.threads)
+
+
+def _set_threads(count: int) -> None:
+    if count < 1:
+        raise ValueError(f"--threads must be at least 1, got {count}")
     import cv2
     import torch
 
-    from adaseg_fast.engine.training.placement import device_of, several_processes
-
-    if several_processes() and not getattr(options, "several_processes", False):
-        raise ValueError("torchrun is for 'train' alone; this command runs in one process")
-    device_of(getattr(options, "device", "cpu"))  # before anything is read
-    if options.threads is not None:
-        if options.threads < 1:
-            raise ValueError(f"--threads has to be at least 1, got {options.threads}")
-        torch.set_num_threads(options.threads)
-        cv2.setNumThreads(options.threads)
+    torch.set_num_threads(count)
+    cv2.setNumThreads(count)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="adaseg-fast",
-        description="Semantic segmentation of high-resolution images by adaptive downsampling.",
+        description="Semantic segmentation of high-resolution images: each image is downsampled "
+        "with more points near the boundaries of classes, segmented, and labelled at full "
+        "resolution. 'adaseg-fast COMMAND --help' describes a command.",
     )
     parser.add_argument("--version", action="version", version=adaseg_fast.__version__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     for group in (show, train, evaluate, experiment, figure, predict):
         group.add_commands(commands)
     return parser

@@ -1,16 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arguments that several commands share, and what is made of them."""
+"""The arguments that several commands share, and how they open data sets."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from adaseg_fast.data import SegmentationDataset
 
 Size = tuple[int, int]
 
 
 def size(text: str) -> Size:
+    """A size as the command line has it.
+
+    Args:
+        text: such as 64 or 64x96, rows x columns, each at least 2.
+
+    Returns:
+        Rows and columns.
+
+    Raises:
+        argparse.ArgumentTypeError: ``text`` is no size.
+
+    Example:
+        >>> size("64"), size("64x96")
+        ((64, 64), (64, 96))
+    """
     parts = text.lower().split("x")
     if len(parts) > 2 or not all(part.isdigit() and int(part) >= 2 for part in parts):
         raise argparse.ArgumentTypeError(f"{text!r} is no size; say 64 or 64x96 (rows x columns)")
@@ -18,8 +37,47 @@ def size(text: str) -> Size:
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Several names with commas between."""
+    """Several names with commas between.
+
+    Args:
+        text: such as "iou,trimap".
+
+    Returns:
+        The names.
+
+    Example:
+        >>> names("iou, trimap")
+        ('iou', 'trimap')
+    """
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows the default of an option where it is a value: neither a flag's, nor none at all."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        hidden = action.default is None or action.default is False or action.default == []
+        return action.help if hidden else super()._get_help_string(action)
+
+
+class OldName(argparse.Action):
+    """An option under its earlier name: it still works, and says what it is called now."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Store the value, and print the warning on stderr."""
+        now = "--" + self.dest.replace("_", "-")
+        print(
+            f"adaseg-fast: {option_string} is now called {now}; the next version will not know "
+            "the old name",
+            file=sys.stderr,
+        )
+        setattr(namespace, self.dest, values)
 
 
 def command(
@@ -31,31 +89,50 @@ def command(
     seed: bool = True,
     cuda: bool = False,
 ) -> argparse.ArgumentParser:
-    """A new command called ``name`` with the arguments that all have; ``run`` does its work.
+    """Add a command with the arguments that all commands have.
 
     Args:
-        cuda: whether it can compute on a CUDA device; the others take no device at all.
+        group: the commands to which it is added.
+        name: of the command.
+        run: does its work, and gives the exit status.
+        text: a description of the command.
+        seed: whether anything in it is random, so that it takes ``--seed``.
+        cuda: whether it can compute on a CUDA device, so that it takes ``--device``.
+
+    Returns:
+        The command's parser, for further arguments.
     """
     added: argparse.ArgumentParser = group.add_parser(
-        name, help=text, description=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        formatter_class=_HelpFormatter,
     )
     added.set_defaults(run=run)
-    added.add_argument("--quiet", action="store_true", help="no progress bars")
+    added.add_argument("--quiet", action="store_true", help="show no progress bars")
     if seed:
-        added.add_argument("--seed", type=int, default=0, help="of everything random")
+        added.add_argument("--seed", type=int, default=0, help="seed of everything random")
     if cuda:
         added.add_argument("--device", default="cpu", help="where to compute: cpu, cuda or cuda:N")
-    added.add_argument("--threads", type=int, help="threads to compute with (torch's default)")
+    added.add_argument(
+        "--threads", type=int, help="number of CPU threads (default: as torch chooses)"
+    )
     return added
 
 
 def data_arguments(parser: argparse.ArgumentParser, split: str | None) -> None:
+    """Add the arguments that choose a data set.
+
+    Args:
+        parser: of the command.
+        split: default of ``--split``; None adds no such argument.
+    """
     parser.add_argument(
         "--data",
         required=True,
         metavar="NAME:PATH",
-        help="camvid:PATH, cityscapes:PATH, apolloscape:PATH, synthia:PATH, supervisely:PATH, "
-        "folder:PATH, synthetic:COUNT; see docs/data.md",
+        help="the data set: camvid:PATH, cityscapes:PATH, apolloscape:PATH, synthia:PATH, "
+        "supervisely:PATH, folder:PATH or synthetic:COUNT; see docs/data.md",
     )
     if split:
         parser.add_argument("--split", default=split, help="part of the data set")
@@ -63,28 +140,45 @@ def data_arguments(parser: argparse.ArgumentParser, split: str | None) -> None:
         "--targets",
         nargs="+",
         metavar="CLASS",
-        help="classes whose boundaries matter (the data set's own)",
+        help="the target classes, whose boundaries matter (default: as the data set says)",
     )
     parser.add_argument(
         "--data-seed",
         type=int,
-        help="of drawn scenes, or of a split chosen at random (0 unless said)",
+        help="seed of drawn scenes, or of a split that is chosen at random (default: 0)",
     )
     parser.add_argument("--cache", action="store_true", help="keep frames in memory")
 
 
 def trust_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that names the networks whose code may be imported."""
     parser.add_argument(
         "--network",
         action="append",
         default=[],
         metavar="MODULE:FACTORY",
-        help="code that may be imported if a model file names it as its network; may be repeated",
+        help="a network outside this package that you trust: its code is imported if a model file "
+        "names it; may be given several times",
     )
 
 
-def open_frames(options: argparse.Namespace, split: str, *, instances: bool = False) -> Any:
-    """The split of the data set that the arguments name."""
+def open_frames(
+    options: argparse.Namespace, split: str, *, instances: bool = False
+) -> SegmentationDataset:
+    """Open a split of the data set that the arguments name.
+
+    Args:
+        options: with the arguments of `data_arguments`.
+        split: part of the data set.
+        instances: also read which object a pixel belongs to.
+
+    Returns:
+        The frames.
+
+    Raises:
+        ValueError: See `open_dataset`.
+        DataError: The data set is missing, damaged or inconsistent.
+    """
     from adaseg_fast.data import open_dataset
 
     return open_dataset(
@@ -99,8 +193,21 @@ def open_frames(options: argparse.Namespace, split: str, *, instances: bool = Fa
 
 def open_splits(
     options: argparse.Namespace, splits: Sequence[str], *, instances: bool = False
-) -> Any:
-    """Several splits as one."""
+) -> SegmentationDataset:
+    """Open several splits as one.
+
+    Args:
+        options: with the arguments of `data_arguments`.
+        splits: parts of the data set.
+        instances: also read which object a pixel belongs to.
+
+    Returns:
+        The frames of all splits.
+
+    Raises:
+        ValueError: See `open_dataset`.
+        DataError: The data set is missing, damaged or inconsistent.
+    """
     from adaseg_fast.data.base import Joined
 
     parts = [open_frames(options, split, instances=instances) for split in splits]

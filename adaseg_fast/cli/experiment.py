@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``experiment``."""
+"""``experiment`` trains, measures and compares models over sizes and seeds."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def add_commands(commands: Any) -> None:
         commands,
         "experiment",
         _experiment,
-        "train and compare uniform and adaptive models over sizes and seeds, with tables and "
-        "figures; given again it goes on where it stopped",
+        "train and compare uniform and adaptive models over sizes and seeds, and write tables and "
+        "figures; the same command again continues an interrupted experiment",
         seed=False,
         cuda=True,
     )
@@ -24,20 +24,32 @@ def add_commands(commands: Any) -> None:
         "config",
         metavar="NAME|CONFIG.toml",
         help="apolloscape, camvid, cityscapes, cityscapes-deeplab, cityscapes-pspnet, supervisely, "
-        "synthetic, synthia, or a file; see docs/experiments.md",
+        "synthetic, synthia, or a file (docs/experiments.md)",
     )
-    experiment.add_argument("--data", metavar="NAME:PATH", help="instead of the configuration's")
-    experiment.add_argument("--sizes", type=size, nargs="+", help="instead of the configuration's")
-    experiment.add_argument("--seeds", type=int, nargs="+", help="instead of the configuration's")
-    experiment.add_argument("--workers", type=int, help="instead of the configuration's")
-    experiment.add_argument("--output", type=Path, required=True, help="folder of everything")
+    experiment.add_argument(
+        "--data", metavar="NAME:PATH", help="data set, instead of the configuration's"
+    )
+    experiment.add_argument(
+        "--sizes", type=size, nargs="+", help="working sizes, instead of the configuration's"
+    )
+    experiment.add_argument(
+        "--seeds", type=int, nargs="+", help="seeds, instead of the configuration's"
+    )
+    experiment.add_argument(
+        "--workers",
+        type=int,
+        help="processes or threads that read frames, instead of the configuration's",
+    )
+    experiment.add_argument(
+        "--output", type=Path, required=True, help="folder to write everything to"
+    )
 
 
 def _experiment(options: argparse.Namespace) -> int:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from adaseg_fast.engine.experiment.config import read_config
-    from adaseg_fast.engine.experiment.examples import draw_frames
+    from adaseg_fast.engine.experiment.frame_pictures import draw_frame_pictures
     from adaseg_fast.engine.experiment.report import report
     from adaseg_fast.engine.experiment.results import gather, write_results
     from adaseg_fast.engine.experiment.run import run_experiment
@@ -66,7 +78,7 @@ def _experiment(options: argparse.Namespace) -> int:
     text = report(results, f"Experiment {Path(options.config).stem}")
     write_atomically(options.output / "results.md", text.encode())
     drawn = write_results(results, options.output)
-    drawn += draw_frames(config, options.output, quiet=options.quiet)
+    drawn += draw_frame_pictures(config, options.output, quiet=options.quiet)
     print(text)
     print(f"{options.output / 'results.md'}, and {len(drawn)} figures in {options.output}/figures")
     return 0

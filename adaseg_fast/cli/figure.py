@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``figure``: pictures of single frames."""
+"""``figure`` draws pictures of single frames."""
 
 from __future__ import annotations
 
@@ -11,50 +11,70 @@ from adaseg_fast.cli.arguments import command, data_arguments, open_frames, size
 
 
 def add_commands(commands: Any) -> None:
-    figures = commands.add_parser("figure", help="draw where is sampled, or what models make of it")
+    figures = commands.add_parser(
+        "figure", help="draw pictures of single frames: sampling locations, and what models predict"
+    )
     kinds = figures.add_subparsers(required=True, metavar="WHAT")
 
     by_lambda = command(
-        kinds, "lambda", _lambda, "ideal sampling locations for several lambda (Fig. 3)", seed=False
+        kinds,
+        "lambda",
+        _lambda,
+        "draw ideal sampling locations for several lambda (Fig. 3)",
+        seed=False,
     )
     _common(by_lambda)
     _frame(by_lambda)
     by_lambda.add_argument(
-        "--lam", type=float, nargs="+", default=[0.01, 0.1, 1, 10, 100], help="one a picture"
+        "--lam", type=float, nargs="+", default=[0.01, 0.1, 1, 10, 100], help="one picture for each"
     )
-    by_lambda.add_argument("--tensor-size", type=size, default="32", help="of the sampling tensor")
+    by_lambda.add_argument(
+        "--tensor-size", type=size, default="32", help="size of the sampling tensor"
+    )
     by_lambda.add_argument(
         "--boundaries",
         choices=("targets", "all"),
         default="targets",
-        help="those of the target classes, or of all",
+        help="boundaries of the target classes, or of all classes",
     )
 
     tensor = command(
-        kinds, "tensor", _tensor, "a sampling tensor and what it is resized to (Fig. 5)", seed=False
+        kinds,
+        "tensor",
+        _tensor,
+        "draw a sampling tensor and what it is resized to (Fig. 5)",
+        seed=False,
     )
     _common(tensor)
     _frame(tensor)
-    tensor.add_argument("--model", type=Path, help="an adaptive model, whose prediction is drawn")
+    tensor.add_argument(
+        "--model", type=Path, help="an adaptive model: draw the tensor that it predicts"
+    )
     trust_argument(tensor)
     tensor.add_argument(
-        "--tensor-size", type=size, default="8", help="of the ideal tensor, without --model"
+        "--tensor-size", type=size, default="8", help="size of the ideal tensor, without --model"
     )
-    tensor.add_argument("--lam", type=float, default=1.0, help="lambda of the ideal tensor")
-    tensor.add_argument("--size", type=size, default="16", help="what it is resized to")
+    tensor.add_argument(
+        "--lam", type=float, default=1.0, help="lambda of the ideal tensor, without --model"
+    )
+    tensor.add_argument("--size", type=size, default="16", help="size to resize it to")
 
+    _add_examples(kinds)
+
+
+def _add_examples(kinds: Any) -> None:
     shown = command(
         kinds,
         "examples",
         _examples,
-        "sampling locations, results and truth of several frames (Fig. 7)",
+        "draw sampling locations, predicted labels and truth of several frames (Fig. 7)",
         seed=False,
     )
     _common(shown)
-    shown.add_argument("--uniform", type=Path, required=True, help="model.safetensors")
-    shown.add_argument("--adaptive", type=Path, required=True, help="model.safetensors")
+    shown.add_argument("--uniform", type=Path, required=True, help="file of a uniform model")
+    shown.add_argument("--adaptive", type=Path, required=True, help="file of an adaptive model")
     trust_argument(shown)
-    shown.add_argument("--frames", type=int, nargs="+", default=[0, 1, 2], help="one a row")
+    shown.add_argument("--frames", type=int, nargs="+", default=[0, 1, 2], help="one row for each")
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
@@ -63,9 +83,11 @@ def _common(parser: argparse.ArgumentParser) -> None:
         "--crop",
         choices=("square", "none"),
         default="square",
-        help="the central largest square, or frames as they are",
+        help="the central largest square of the frame, or the whole frame",
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE.png")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FILE.png", help="file to write"
+    )
 
 
 def _frame(parser: argparse.ArgumentParser) -> None:
@@ -74,7 +96,7 @@ def _frame(parser: argparse.ArgumentParser) -> None:
 
 def _one(options: argparse.Namespace) -> tuple[Any, Any]:
     """The chosen frame, and its data set's classes."""
-    from adaseg_fast.engine.evaluation.examples import check_frames
+    from adaseg_fast.engine.evaluation.frame_pictures import check_frames
     from adaseg_fast.engine.evaluation.measures import cropped
 
     frames = open_frames(options, options.split)
@@ -83,7 +105,7 @@ def _one(options: argparse.Namespace) -> tuple[Any, Any]:
 
 
 def _lambda(options: argparse.Namespace) -> int:
-    from adaseg_fast.engine.evaluation.examples import sampling_by_lambda
+    from adaseg_fast.engine.evaluation.frame_pictures import sampling_by_lambda
 
     frame, info = _one(options)
     everything = options.boundaries == "all"
@@ -95,9 +117,9 @@ def _lambda(options: argparse.Namespace) -> int:
 
 def _tensor(options: argparse.Namespace) -> int:
     from adaseg_fast.engine.evaluation.ceiling import ideal_tensor
-    from adaseg_fast.engine.evaluation.examples import predicted_tensor, tensor_and_resized
+    from adaseg_fast.engine.evaluation.frame_pictures import predicted_tensor, tensor_and_resized
     from adaseg_fast.engine.models.files import load_segmenter
-    from adaseg_fast.engine.training.batches import frame_tensors
+    from adaseg_fast.engine.models.frames import frame_tensors
 
     frame, info = _one(options)
     if options.model is None:
@@ -109,7 +131,7 @@ def _tensor(options: argparse.Namespace) -> int:
 
 
 def _examples(options: argparse.Namespace) -> int:
-    from adaseg_fast.engine.evaluation.examples import examples
+    from adaseg_fast.engine.evaluation.frame_pictures import examples
     from adaseg_fast.engine.models.files import load_segmenter
 
     picture = examples(

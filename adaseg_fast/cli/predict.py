@@ -12,33 +12,45 @@ from adaseg_fast.cli.arguments import command, trust_argument
 
 
 def add_commands(commands: Any) -> None:
+    """Add the commands of this file."""
     predict = command(
         commands,
         "predict",
         _predict,
-        "label pictures with a trained model",
+        "label every pixel of pictures with a trained model; writes OUTPUT/NAME.png with class "
+        "numbers and OUTPUT/NAME_overlay.png with colours",
         seed=False,
         cuda=True,
     )
-    predict.add_argument("inputs", type=Path, nargs="+", help="pictures, or folders of them")
-    predict.add_argument("--model", type=Path, required=True, help="model.safetensors")
+    predict.add_argument("inputs", type=Path, nargs="+", help="pictures, or folders of pictures")
+    predict.add_argument("--model", type=Path, required=True, help="the model.safetensors to use")
     trust_argument(predict)
     predict.add_argument("--output", type=Path, required=True, help="folder to write to")
-    predict.add_argument("--labels-only", action="store_true", help="no overlays")
-    predict.add_argument("--plot-sampling", action="store_true", help="draw sampling locations")
+    predict.add_argument("--labels-only", action="store_true", help="write no overlays")
     predict.add_argument(
-        "--keep-going", action="store_true", help="skip bad pictures, list them, exit with 1"
+        "--plot-sampling",
+        action="store_true",
+        help="also write OUTPUT/NAME_sampling.png, the picture with its sampling points",
+    )
+    predict.add_argument(
+        "--keep-going",
+        action="store_true",
+        help="skip pictures that cannot be read, list them at the end, and exit with status 1",
     )
     predict.add_argument(
         "--resume",
         action="store_true",
-        help="leave alone pictures whose results are all in --output, whichever model made them",
+        help="skip pictures whose results are all in --output, whichever model made them",
     )
 
     shrink = command(
-        commands, "shrink", _shrink, "store a model's weights in half precision", seed=False
+        commands,
+        "shrink",
+        _shrink,
+        "store the weights of a model in half precision, for a smaller file",
+        seed=False,
     )
-    shrink.add_argument("model", type=Path, help="model.safetensors")
+    shrink.add_argument("model", type=Path, help="the model.safetensors to read")
     trust_argument(shrink)
     shrink.add_argument("--output", type=Path, required=True, help="file to write")
 
@@ -53,8 +65,7 @@ def _predict(options: argparse.Namespace) -> int:
         config,
         options.inputs,
         options.output,
-        overlays=not options.labels_only,
-        plot_sampling=options.plot_sampling,
+        drawings=["overlay"] * (not options.labels_only) + ["sampling"] * options.plot_sampling,
         keep_going=options.keep_going,
         resume=options.resume,
         quiet=options.quiet,

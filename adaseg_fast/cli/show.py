@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``demo`` and ``benchmark``."""
+"""``demo`` shows the package on drawn scenes; ``benchmark`` times its operations."""
 
 from __future__ import annotations
 
@@ -11,37 +11,44 @@ from adaseg_fast.cli.arguments import command, size
 
 
 def add_commands(commands: Any) -> None:
-    demo = command(commands, "demo", _demo, "segment drawn scenes uniformly and adaptively")
+    demo = command(
+        commands, "demo", _demo, "segment drawn scenes with a uniform and an adaptive model"
+    )
     demo.add_argument("--output", type=Path, default=Path("adaseg_demo"), help="folder to write to")
     demo.add_argument("--scenes", type=int, default=24, help="number of scenes")
 
     benchmark = command(
-        commands, "benchmark", _benchmark, "time every operation against what one would use instead"
+        commands,
+        "benchmark",
+        _benchmark,
+        "time every operation against what a user would take instead",
     )
     benchmark.add_argument(
         "--output", type=Path, default=Path("adaseg_benchmark"), help="folder to write to"
     )
-    benchmark.add_argument("--repeat", type=int, default=20, help="calls at most; slow ones fewer")
-    own = "instead of each line's own, which the targets are for"
-    benchmark.add_argument("--size", type=size, help=f"of the image, {own}")
+    benchmark.add_argument(
+        "--repeat", type=int, default=20, help="the most calls per function; slow ones get fewer"
+    )
+    own = "instead of each line's own; targets are shown for those only"
+    benchmark.add_argument("--size", type=size, help=f"size of the image, {own}")
     benchmark.add_argument("--classes", type=int, help=f"number of classes, {own}")
     benchmark.add_argument("--grid", type=size, help=f"the working size, {own}")
 
 
 def _demo(options: argparse.Namespace) -> int:
     from adaseg_fast.engine.demo import demo
-    from adaseg_fast.engine.evaluation.table import table
+    from adaseg_fast.engine.evaluation.table import evaluation_table
 
     results = demo(options.output, scenes=options.scenes, seed=options.seed, quiet=options.quiet)
-    print(f"{options.scenes} drawn scenes of 1024 x 1024 that training never saw\n")
-    print(table(results))
-    print(f"\npicture: {options.output / 'demo.png'}\nfigures: {options.output / 'demo.json'}")
+    print(f"{options.scenes} drawn scenes of 1024 x 1024 that were not used in training\n")
+    print(evaluation_table(results))
+    print(f"\npicture: {options.output / 'demo.png'}\nvalues: {options.output / 'demo.json'}")
     return 0
 
 
 def _benchmark(options: argparse.Namespace) -> int:
     from adaseg_fast.engine.benchmark.run import benchmark
-    from adaseg_fast.engine.benchmark.table import table
+    from adaseg_fast.engine.benchmark.table import benchmark_table
 
     result = benchmark(
         options.output,
@@ -52,5 +59,5 @@ def _benchmark(options: argparse.Namespace) -> int:
         seed=options.seed,
         quiet=options.quiet,
     )
-    print(f"{table(result)}\nfigures: {options.output / 'benchmark.json'}")
+    print(f"{benchmark_table(result)}\nvalues: {options.output / 'benchmark.json'}")
     return 1 if result.disagreements else 0

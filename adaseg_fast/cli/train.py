@@ -5,100 +5,215 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from adaseg_fast.cli.arguments import command, data_arguments, open_frames, size
+from adaseg_fast.cli.arguments import OldName, Size, command, data_arguments, open_frames, size
+
+if TYPE_CHECKING:
+    from adaseg_fast.data import SegmentationDataset
+    from adaseg_fast.data.transforms import Augmentation
+    from adaseg_fast.engine.training.boundary_cache import CacheSettings
+    from adaseg_fast.engine.training.options import Schedule, TrainingOptions
+    from adaseg_fast.engine.training.placement import Placement
+
+_EPOCHS, _LEARNING_RATE, _BATCH_SIZE = 60, 1e-3, 32
 
 
 def add_commands(commands: Any) -> None:
-    boundaries = command(
+    """Add the commands of this file."""
+    _add_boundaries(commands)
+    train = commands.add_parser(
+        "train", help="train a network", description="Train a network."
+    ).add_subparsers(required=True, metavar="WHAT", title="networks")
+    _add_sampler(train)
+    _add_segmenter(train)
+
+
+def _add_boundaries(commands: Any) -> None:
+    parser = command(
         commands,
         "boundaries",
         _boundaries,
-        "find the nearest boundary points of all training frames once, for 'train sampler'; "
-        "given again it goes on where it stopped",
+        "find the boundary points that are nearest to a regular grid in every training frame, and "
+        "keep them for 'train sampler'; an interrupted run continues when it is started again",
     )
-    data_arguments(boundaries, "train")
-    _boundary_arguments(boundaries)
-    boundaries.add_argument("--crops", type=int, default=8, help="random squares of each frame")
-    boundaries.add_argument("--min-scale", type=float, default=1.0, help="as in training")
-    boundaries.add_argument("--workers", type=int, default=0, help="threads (0: one)")
-    boundaries.add_argument("--output", type=Path, required=True, help="folder to write to")
+    data_arguments(parser, "train")
+    _boundary_arguments(parser)
+    parser.add_argument("--crops", type=int, default=8, help="random squares per frame")
+    parser.add_argument(
+        "--min-scale", type=float, default=1.0, help="as 'train sampler' will be given"
+    )
+    parser.add_argument("--workers", type=int, default=0, help="number of threads (0: one)")
+    parser.add_argument("--output", type=Path, required=True, help="folder to write to")
 
-    train = commands.add_parser("train", help="train a network").add_subparsers(
-        required=True, metavar="WHAT"
-    )
-    sampler = command(
+
+def _add_sampler(train: Any) -> None:
+    parser = command(
         train,
         "sampler",
         _train_sampler,
-        "train the auxiliary network that chooses where to sample",
+        "train the auxiliary network, which chooses where an image is sampled; writes "
+        "OUTPUT/sampler.safetensors",
         cuda=True,
     )
-    data_arguments(sampler, "train")
-    sampler.add_argument("--validation-split", default="val", help="measured once at the end")
-    sampler.add_argument("--no-validation", action="store_true", help="leave that out")
-    sampler.add_argument("--view-size", type=size, default="32", help="the view it sees")
-    _boundary_arguments(sampler)
-    sampler.add_argument(
-        "--boundary-cache", type=Path, metavar="FOLDER", help="what 'boundaries' wrote"
+    data_arguments(parser, "train")
+    parser.add_argument(
+        "--validation-split",
+        default="val",
+        help="part of the data set on which the result is measured once at the end",
     )
-    sampler.add_argument(
+    parser.add_argument("--no-validation", action="store_true", help="do not measure the result")
+    parser.add_argument(
+        "--view-size",
+        type=size,
+        default="32",
+        help="size of the view, the small uniform image that the network sees",
+    )
+    parser.add_argument(
+        "--aux-size",
+        type=size,
+        action=OldName,
+        dest="view_size",
+        default=argparse.SUPPRESS,
+        help=argparse.SUPPRESS,
+    )
+    _boundary_arguments(parser)
+    parser.add_argument(
+        "--boundary-cache",
+        type=Path,
+        metavar="FOLDER",
+        help="folder that 'boundaries' filled (default: find boundary points anew)",
+    )
+    parser.add_argument(
         "--loss",
         choices=("proposal", "energy"),
         default="proposal",
-        help="difference from the minimum of eq. (2), or eq. (2) itself",
+        help="proposal: squared difference from the minimum of eq. (2) of the paper; energy: "
+        "eq. (2) itself",
     )
-    sampler.add_argument("--width", type=int, default=256, help="features of the network")
-    sampler.add_argument("--lam", type=float, default=1.0, help="lambda of eq. (2)")
-    _training_arguments(sampler)
+    parser.add_argument("--width", type=int, default=256, help="features of the network")
+    parser.add_argument(
+        "--lam", type=float, default=1.0, help="lambda of eq. (2): larger keeps points more even"
+    )
+    _training_arguments(parser)
 
-    segmenter = command(
+
+def _add_segmenter(train: Any) -> None:
+    parser = command(
         train,
         "segmenter",
         _train_segmenter,
-        "train a base network on downsampled images",
+        "train a base network, which segments the downsampled image; writes "
+        "OUTPUT/model.safetensors",
         cuda=True,
     )
-    data_arguments(segmenter, "train")
-    how = segmenter.add_mutually_exclusive_group(required=True)
-    how.add_argument("--sampler", type=Path, help="sampler.safetensors of 'train sampler'")
+    data_arguments(parser, "train")
+    how = parser.add_mutually_exclusive_group(required=True)
+    how.add_argument(
+        "--sampler",
+        type=Path,
+        help="downsample adaptively: the sampler.safetensors that 'train sampler' wrote",
+    )
     how.add_argument("--uniform", action="store_true", help="downsample uniformly")
-    segmenter.add_argument("--size", type=size, default="64", help="the working size")
-    segmenter.add_argument(
+    parser.add_argument(
+        "--size", type=size, default="64", help="working size, to which images are downsampled"
+    )
+    parser.add_argument(
         "--network",
         default="unet",
-        help="unet, pspnet-resnet50, deeplabv3plus-xception65, or MODULE:FACTORY",
+        help="base network: unet, pspnet-resnet50, deeplabv3plus-xception65, or your own as "
+        "MODULE:FACTORY",
     )
-    segmenter.add_argument("--width", type=int, help="features of unet (256)")
-    segmenter.add_argument("--balance", action="store_true", help="weigh rare classes more")
-    _training_arguments(segmenter)
+    parser.add_argument("--width", type=int, help="features of unet (default: 256)")
+    parser.add_argument(
+        "--balance", action="store_true", help="give rare classes more weight in the loss"
+    )
+    _training_arguments(parser)
 
 
 def _boundary_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--tensor-size", type=size, default="8", help="of the sampling tensor")
+    parser.add_argument(
+        "--tensor-size",
+        type=size,
+        default="8",
+        help="size of the sampling tensor, the grid of points that the auxiliary network predicts",
+    )
     parser.add_argument(
         "--boundaries",
         choices=("targets", "all"),
         default="targets",
-        help="those of the target classes, or of all",
+        help="use the boundaries of the target classes, or of all classes",
     )
 
 
-def _cache_settings(options: argparse.Namespace, frames: Any, crops: int, seed: int) -> Any:
-    from adaseg_fast.data.transforms import Augmentation
-    from adaseg_fast.engine.training.boundary_cache import CacheSettings
-
-    drawn = "" if options.data_seed is None else f", seed {options.data_seed}"
-    return CacheSettings.of(
-        frames,
-        f"{options.data}, {options.split}{drawn}",
-        size=options.tensor_size,
-        all_boundaries=options.boundaries == "all",
-        augmentation=Augmentation(scale=(options.min_scale, 1.0)),
-        crops=crops,
-        seed=seed,
+def _training_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(several_processes=True)
+    add = parser.add_argument
+    add("--output", type=Path, required=True, help="folder to write to")
+    add(
+        "--preset",
+        metavar="NAME",
+        help="take learning rate, epochs and batch size from this experiment, see "
+        "docs/experiments.md",
     )
+    add(
+        "--epochs",
+        type=int,
+        help=f"passes over the frames (default: the preset's, else {_EPOCHS})",
+    )
+    add(
+        "--batch-size",
+        type=int,
+        help=f"frames per step (default: the preset's, else {_BATCH_SIZE})",
+    )
+    add(
+        "--lr",
+        type=float,
+        dest="learning_rate",
+        metavar="RATE",
+        help=f"learning rate at the start (default: the preset's, else {_LEARNING_RATE:g})",
+    )
+    add(
+        "--final-lr",
+        type=float,
+        dest="final_share",
+        metavar="SHARE",
+        default=0.05,
+        help="learning rate at the end, as a share of that at the start",
+    )
+    _augmentation_arguments(parser)
+    add("--workers", type=int, default=0, help="processes that read frames (0: this one does)")
+    add("--amp", action="store_true", help="run networks in half precision where that is safe")
+    add(
+        "--tensorboard",
+        action="store_true",
+        help="also write loss and learning rate to OUTPUT/tensorboard",
+    )
+    add(
+        "--resume",
+        action="store_true",
+        help="continue the interrupted run in --output, with an identical result",
+    )
+    add(
+        "--checkpoint-steps",
+        type=int,
+        default=0,
+        help="steps between checkpoints within an epoch (0: only at the end of each epoch)",
+    )
+
+
+def _augmentation_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--min-scale",
+        type=float,
+        default=1.0,
+        help="side of the smallest random square, as a share of the largest",
+    )
+    add("--contrast", type=float, default=0.2, help="largest relative change of contrast")
+    add("--brightness", type=float, default=0.1, help="largest shift, as a share of the range")
+    add("--color", type=float, default=0.0, help="largest relative change of a colour channel")
+    add("--noise", type=float, default=0.01, help="largest share of black and white pixels")
 
 
 def _boundaries(options: argparse.Namespace) -> int:
@@ -113,42 +228,8 @@ def _boundaries(options: argparse.Namespace) -> int:
     return 0
 
 
-def _training(options: argparse.Namespace, section: str, size: Any) -> dict[str, Any]:
-    """What both trainings take; ``section`` of a preset is for networks fed with ``size``."""
-    from adaseg_fast.data.transforms import Augmentation
-    from adaseg_fast.engine.experiment.config import at_size, read_config
-    from adaseg_fast.engine.training.loop import Schedule
-
-    epochs, rate, batch_size = 60, 1e-3, 32
-    if options.preset is not None:
-        preset = getattr(read_config(options.preset), section)
-        epochs, rate, batch_size = preset.epochs, preset.rate, at_size(preset.batch_size, size)
-    return {
-        "schedule": Schedule(
-            epochs if options.epochs is None else options.epochs,
-            rate if options.lr is None else options.lr,
-            options.final_lr,
-            options.checkpoint_steps,
-        ),
-        "augmentation": Augmentation(
-            scale=(options.min_scale, 1.0),
-            contrast=options.contrast,
-            brightness=options.brightness,
-            color=options.color,
-            noise=options.noise,
-        ),
-        "output": options.output,
-        "batch_size": batch_size if options.batch_size is None else options.batch_size,
-        "seed": options.seed,
-        "workers": options.workers,
-        "resume": options.resume,
-        "tensorboard": options.tensorboard,
-        "quiet": options.quiet,
-    }
-
-
 def _train_sampler(options: argparse.Namespace) -> int:
-    from adaseg_fast.engine.models.files import SamplerConfig
+    from adaseg_fast.engine.models.config import SamplerConfig
     from adaseg_fast.engine.training.boundary_cache import BoundaryCache, squares_of
     from adaseg_fast.engine.training.placement import joined
     from adaseg_fast.engine.training.sampler import train_sampler
@@ -160,18 +241,17 @@ def _train_sampler(options: argparse.Namespace) -> int:
         cache = BoundaryCache(options.boundary_cache, settings)
     config = SamplerConfig(options.tensor_size, options.view_size, options.width, options.lam)
     validation = None if options.no_validation else open_frames(options, options.validation_split)
-    with joined(options.device, amp=options.amp) as compute:
+    with joined(options.device, amp=options.amp) as placement:
         result = train_sampler(
             frames,
             config,
+            _training_options(options, "sampler", options.view_size, placement),
             loss=options.loss,
             all_boundaries=options.boundaries == "all",
             cache=cache,
             validation=validation,
-            compute=compute,
-            **_training(options, "sampler", options.view_size),
         )
-    if compute.first:
+    if placement.first:
         for name, value in result.items():
             print(f"{name:>10}  {value:.6f}")
         print(f"sampler: {options.output / 'sampler.safetensors'}")
@@ -179,7 +259,8 @@ def _train_sampler(options: argparse.Namespace) -> int:
 
 
 def _train_segmenter(options: argparse.Namespace) -> int:
-    from adaseg_fast.engine.models.files import SegmenterConfig, load_sampler
+    from adaseg_fast.engine.models.config import SegmenterConfig
+    from adaseg_fast.engine.models.files import load_sampler
     from adaseg_fast.engine.models.networks import network_width
     from adaseg_fast.engine.training.placement import joined
     from adaseg_fast.engine.training.segmenter import train_segmenter
@@ -193,61 +274,83 @@ def _train_segmenter(options: argparse.Namespace) -> int:
         width=network_width(options.network, options.width),
         sampler=sampler_config,
     )
-    with joined(options.device, amp=options.amp) as compute:
+    with joined(options.device, amp=options.amp) as placement:
         result = train_segmenter(
             frames,
             config,
+            _training_options(options, "segmenter", options.size, placement),
             sampler=sampler,
             balance=options.balance,
-            compute=compute,
-            **_training(options, "segmenter", options.size),
         )
-    if compute.first:
+    if placement.first:
         print(f"loss {result['loss']:.4f}\nmodel: {options.output / 'model.safetensors'}")
     return 0
 
 
-def _training_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(several_processes=True)
-    parser.add_argument("--output", type=Path, required=True, help="folder to write to")
-    parser.add_argument(
-        "--preset",
-        metavar="NAME",
-        help="rate, epochs and batch size of this experiment at this size, see docs/experiments.md",
+def _cache_settings(
+    options: argparse.Namespace, frames: SegmentationDataset, crops: int, seed: int
+) -> CacheSettings:
+    from adaseg_fast.data.transforms import Augmentation
+    from adaseg_fast.engine.training.boundary_cache import CacheSettings, describe_source
+
+    return CacheSettings.of(
+        frames,
+        describe_source(options.data, options.split, options.data_seed),
+        size=options.tensor_size,
+        all_boundaries=options.boundaries == "all",
+        augmentation=Augmentation(scale=(options.min_scale, 1.0)),
+        crops=crops,
+        seed=seed,
     )
-    parser.add_argument("--epochs", type=int, help="passes over the frames (60, or the preset's)")
-    parser.add_argument("--batch-size", type=int, help="frames a step (32, or the preset's)")
-    parser.add_argument("--lr", type=float, help="learning rate at the start (1e-3, likewise)")
-    parser.add_argument("--final-lr", type=float, default=0.05, help="share of it at the end")
-    parser.add_argument(
-        "--min-scale",
-        type=float,
-        default=1.0,
-        help="smallest random square, as a share of the largest",
+
+
+def _training_options(
+    options: argparse.Namespace, section: str, size: Size, placement: Placement
+) -> TrainingOptions:
+    """The options of both trainings; ``section`` of a preset is for networks of input ``size``."""
+    from adaseg_fast.engine.training.options import TrainingOptions
+
+    schedule, batch_size = _schedule(options, section, size)
+    return TrainingOptions(
+        output=options.output,
+        schedule=schedule,
+        augmentation=_augmentation(options),
+        batch_size=batch_size,
+        seed=options.seed,
+        workers=options.workers,
+        placement=placement,
+        resume=options.resume,
+        tensorboard=options.tensorboard,
+        quiet=options.quiet,
     )
-    parser.add_argument("--contrast", type=float, default=0.2, help="largest relative change")
-    parser.add_argument(
-        "--brightness", type=float, default=0.1, help="largest shift, share of the range"
+
+
+def _schedule(options: argparse.Namespace, section: str, size: Size) -> tuple[Schedule, int]:
+    """The schedule and the batch size: as given, else the preset's, else the defaults."""
+    from adaseg_fast.engine.experiment.config import at_size, read_config
+    from adaseg_fast.engine.training.options import Schedule
+
+    epochs, learning_rate, batch_size = _EPOCHS, _LEARNING_RATE, _BATCH_SIZE
+    if options.preset is not None:
+        preset = getattr(read_config(options.preset), section)
+        epochs, learning_rate = preset.epochs, preset.learning_rate
+        batch_size = at_size(preset.batch_size, size)
+    schedule = Schedule(
+        epochs if options.epochs is None else options.epochs,
+        learning_rate if options.learning_rate is None else options.learning_rate,
+        options.final_share,
+        options.checkpoint_steps,
     )
-    parser.add_argument(
-        "--color", type=float, default=0.0, help="largest relative change of a channel"
-    )
-    parser.add_argument(
-        "--noise", type=float, default=0.01, help="largest share of salt and pepper"
-    )
-    parser.add_argument("--workers", type=int, default=0, help="processes that read frames")
-    parser.add_argument(
-        "--amp", action="store_true", help="run networks in half precision where that is safe"
-    )
-    parser.add_argument(
-        "--tensorboard", action="store_true", help="also write scalars to OUTPUT/tensorboard"
-    )
-    parser.add_argument(
-        "--resume", action="store_true", help="go on from the checkpoint in --output"
-    )
-    parser.add_argument(
-        "--checkpoint-steps",
-        type=int,
-        default=0,
-        help="steps between checkpoints within an epoch (0: none)",
+    return schedule, batch_size if options.batch_size is None else options.batch_size
+
+
+def _augmentation(options: argparse.Namespace) -> Augmentation:
+    from adaseg_fast.data.transforms import Augmentation
+
+    return Augmentation(
+        scale=(options.min_scale, 1.0),
+        contrast=options.contrast,
+        brightness=options.brightness,
+        color=options.color,
+        noise=options.noise,
     )

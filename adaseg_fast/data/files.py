@@ -126,6 +126,10 @@ def inside(root: Path, relative: str, source: Path) -> Path:
 
     Raises:
         DataError: the path is absolute, or leaves ``root`` through ``..``.
+
+    Example:
+        >>> inside(Path("data"), "road/a.png", Path("data/train.lst")).as_posix()
+        'data/road/a.png'
     """
     posix, windows = PurePosixPath(relative), PureWindowsPath(relative)
     outside = posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts

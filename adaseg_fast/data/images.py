@@ -6,8 +6,9 @@ a line on stderr, a PNG without its last rows with zeros there. So `formats` che
 a file before its pixels are decoded, and a file that fails is a DataError that names it. The size
 in the header is limited before memory is allocated for pixels.
 
-A JPEG has no checksums and does not state the length of its scans. Altered or missing bytes inside
-a scan go unnoticed, if the end-of-image marker is there.
+A JPEG has no checksums and does not state the length of its scans. A scan that breaks off before
+the end-of-image marker is noticed if the JPEG is not progressive; bytes that were altered, or are
+missing elsewhere, are not.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from numpy.typing import NDArray
 from PIL import BmpImagePlugin, ImageFile, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
 
 from adaseg_fast.data.base import DataError
-from adaseg_fast.data.formats import DATASET_FORMATS, FORMATS, Damaged, Header, png, walk
+from adaseg_fast.data.formats import DATASET_FORMATS, FORMATS, Damaged, Header, jpeg, png, walk
 from adaseg_fast.data.formats.base import describe
 from adaseg_fast.data.formats.exif import turn_upright, without_orientation
 from adaseg_fast.storage import write_atomically
@@ -37,6 +38,7 @@ MAX_PIXELS = 2**28
 # More than any picture of that many pixels needs, so that no other file fills the memory.
 MAX_BYTES = 8 * MAX_PIXELS
 MIN_SIDE = 2
+_MISSING = 128
 
 # OpenCV must not turn the pixels: the caller decides about the orientation.
 _AS_STORED_RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
@@ -320,7 +322,19 @@ def _decode_with_opencv(
         image = cv2.imdecode(np.frombuffer(data, np.uint8), _AS_STORED_RGB)
     except cv2.error as error:
         raise DataError(f"{path}: the {header.kind} cannot be decoded ({error})") from error
+    # Missing pixels come out in this grey; so the costly check is for few files only.
+    if image is not None and header.kind == "JPEG" and (image[-1, -1] == _MISSING).all():
+        _check_scan(path, data, header)
     return None if image is None else np.asarray(image, np.uint8)
+
+
+def _check_scan(path: str | os.PathLike[str], data: bytes, header: Header) -> None:
+    if header.interlaced:
+        return
+    try:
+        jpeg.check_scan(data)
+    except Damaged as error:
+        raise DataError(f"{path}: {error}") from None
 
 
 def _decode_with_pillow(

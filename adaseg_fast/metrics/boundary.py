@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 import cv2
 import numpy as np
@@ -33,13 +33,41 @@ from adaseg_fast.metrics.labels import check_classes, check_kind, label_pair
 Mask = NDArray[np.bool_]
 
 
+class ClassBoundaryRecord(TypedDict):
+    """Mean precision, recall and F of a class, and the number of images that count for it."""
+
+    precision: float | None
+    recall: float | None
+    f: float | None
+    images: int | float
+
+
+class BoundaryRecord(TypedDict):
+    """The tolerance, the mean F over classes, and the scores by name of the class."""
+
+    tolerance: float
+    mean_f: float | None
+    classes: dict[str, ClassBoundaryRecord]
+
+
 class BoundaryF:
     """Precision, recall and F of every image and class.
 
     Args:
         num_classes: 1..255.
         ignore_index: label of pixels without truth, num_classes..255.
-        tolerance: as a share of the image's diagonal, above 0.
+        tolerance: as a share of the image's diagonal, above 0 and at most 1.
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    Example:
+        >>> import numpy as np
+        >>> truth = np.array([[0, 0, 1, 1]], np.uint8)
+        >>> metric = BoundaryF(2)
+        >>> metric.update(truth, truth)
+        >>> metric.mean_f()
+        1.0
     """
 
     def __init__(
@@ -47,7 +75,7 @@ class BoundaryF:
     ) -> None:
         check_kind(num_classes, ignore_index)
         if not 0 < tolerance <= 1:
-            raise ValueError(f"tolerance must lie within 0 (not itself) and 1, got {tolerance}")
+            raise ValueError(f"tolerance must be above 0 and at most 1, got {tolerance}")
         self.num_classes, self.ignore_index = num_classes, ignore_index
         self.tolerance = tolerance
         self._scores: list[list[tuple[float, float, float]]] = [[] for _ in range(num_classes)]
@@ -79,15 +107,22 @@ class BoundaryF:
         return self._mean(2)
 
     def precision(self) -> NDArray[np.float64]:
-        """Mean precision of each class, as `f_score`."""
+        """Mean precision of each class, (num_classes,); NaN where no image counts."""
         return self._mean(0)
 
     def recall(self) -> NDArray[np.float64]:
-        """Mean recall of each class, as `f_score`."""
+        """Mean recall of each class, (num_classes,); NaN where no image counts."""
         return self._mean(1)
 
     def mean_f(self, classes: Sequence[int] | None = None) -> float:
-        """Mean of `f_score` over classes (all if None) that have one; NaN if none has."""
+        """Mean of `f_score` over the classes that have a score; NaN if none has.
+
+        Args:
+            classes: which classes to average over; all if None.
+
+        Raises:
+            ValueError: a number in ``classes`` is no class, or occurs twice.
+        """
         scores = self.f_score()
         if classes is not None:
             check_classes(tuple(classes), self.num_classes)
@@ -96,10 +131,10 @@ class BoundaryF:
         return float(present.mean()) if present.size else math.nan
 
     def merge(self, other: BoundaryF) -> None:
-        """Take over the images of ``other``.
+        """Add the images of ``other``.
 
         Raises:
-            ValueError: it scores in another way.
+            ValueError: ``other`` was made with other arguments.
         """
         mine, theirs = ((m.num_classes, m.ignore_index, m.tolerance) for m in (self, other))
         if mine != theirs:
@@ -110,7 +145,7 @@ class BoundaryF:
         for scores, more in zip(self._scores, other._scores, strict=True):
             scores += more
 
-    def record(self, names: Sequence[str]) -> dict[str, Any]:
+    def record(self, names: Sequence[str]) -> BoundaryRecord:
         """Plain values, for JSON, by the ``names`` of all classes."""
         columns = (self.precision(), self.recall(), self.f_score())
         return {

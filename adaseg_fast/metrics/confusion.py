@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts of (true class, predicted class) pairs over a whole data set, and what follows from them.
+"""Counts of (true class, predicted class) pairs over a data set, and the IoU computed from them.
 
 Conventions:
 
-- Counts are summed over all pixels of all images; IoU is taken once, at the end.
-- Pixels whose truth is ``ignore_index`` count nowhere, whatever is predicted there.
+- Counts are summed over all pixels of all images; IoU is computed once, at the end.
+- Pixels whose truth is ``ignore_index`` are not counted, whatever the prediction is.
 - A prediction of 255 (`NO_CLASS`) on any other pixel is an error: it adds to the union of the true
   class, and to no predicted class.
-- A class found neither in the truth nor in the predictions has no IoU (NaN) and is left out of
-  the mean. A class that is predicted but never true has IoU 0 and counts in the mean.
+- A class that occurs neither in the truth nor in the predictions has no IoU (NaN) and is left out
+  of the mean. A class that is predicted but never true has IoU 0 and counts in the mean.
 """
 
 from __future__ import annotations
@@ -31,8 +31,18 @@ class ConfusionMatrix:
         ignore_index: label of pixels without truth, num_classes..255.
 
     Attributes:
-        counts: (num_classes, num_classes + 1) int64; row: true class, column: predicted class, the
-            last column for `NO_CLASS`.
+        counts: (num_classes, num_classes + 1) int64; the row is the true class, the column the
+            predicted one; the last column counts `NO_CLASS`.
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    Example:
+        >>> import numpy as np
+        >>> metric = ConfusionMatrix(2)
+        >>> metric.update(np.array([0, 1, 1], np.uint8), np.array([0, 0, 1], np.uint8))
+        >>> metric.iou().tolist(), metric.mean_iou([0])
+        ([0.5, 0.5], 0.5)
     """
 
     def __init__(self, num_classes: int, ignore_index: int = 255) -> None:
@@ -80,7 +90,7 @@ class ConfusionMatrix:
             classes: which classes to average over; all if None.
 
         Raises:
-            ValueError: a number in ``classes`` is no class, or is there twice.
+            ValueError: a number in ``classes`` is no class, or occurs twice.
         """
         iou = self.iou()
         if classes is not None:
@@ -100,7 +110,11 @@ class ConfusionMatrix:
         return int(self.counts.diagonal().sum()) / total if total else float("nan")
 
     def __add__(self, other: ConfusionMatrix) -> ConfusionMatrix:
-        """The matrix of both sets of images together."""
+        """The matrix of both sets of images together.
+
+        Raises:
+            ValueError: the two were made with other arguments.
+        """
         if not isinstance(other, ConfusionMatrix):
             return NotImplemented
         kinds = (self.num_classes, self.ignore_index), (other.num_classes, other.ignore_index)
@@ -114,7 +128,11 @@ class ConfusionMatrix:
         return result
 
     def merge(self, other: ConfusionMatrix) -> None:
-        """Take over what ``other`` has counted; ValueError if it is of another kind."""
+        """Add what ``other`` has counted.
+
+        Raises:
+            ValueError: ``other`` was made with other arguments.
+        """
         self.counts = (self + other).counts
 
     def _refuse(self, name: str, counts: NDArray[np.int64], exempt: int) -> None:

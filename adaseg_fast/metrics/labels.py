@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all metrics ask of a prediction and its truth."""
+"""The checks of predictions and truths that all metrics share."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ _LEVELS = 256
 
 
 def check_kind(num_classes: int, ignore_index: int) -> None:
-    """ValueError unless class numbers and ``ignore_index`` fit into uint8 beside each other."""
+    """Raise ValueError unless class numbers and ``ignore_index`` fit into uint8 and differ."""
     if not 1 <= num_classes < _LEVELS:
-        raise ValueError(f"num_classes must lie within 1 and 255, got {num_classes}")
+        raise ValueError(f"num_classes must be 1 to 255, got {num_classes}")
     if not num_classes <= ignore_index < _LEVELS:
         raise ValueError(
-            f"ignore_index must lie within num_classes = {num_classes} and 255, "
-            f"so that it is no class; got {ignore_index}"
+            f"ignore_index must be {num_classes} to 255, so that it is no class; got {ignore_index}"
         )
 
 
 def check_classes(classes: tuple[int, ...], num_classes: int) -> None:
-    """ValueError unless ``classes`` are different class numbers, at least one."""
+    """Raise ValueError unless ``classes`` are different class numbers, at least one."""
     if (
         not classes
         or len(set(classes)) != len(classes)
@@ -34,7 +33,7 @@ def check_classes(classes: tuple[int, ...], num_classes: int) -> None:
 
 
 def as_labels(name: str, values: ArrayLike) -> NDArray[np.uint8]:
-    """``values``, uint8 of any shape (NumPy or a CPU tensor), as an array; or TypeError."""
+    """``values`` (NumPy or a CPU tensor, any shape) as an array; TypeError if not uint8."""
     array = np.asarray(values)
     if array.dtype != np.uint8:
         raise TypeError(f"{name} must be uint8, got {array.dtype}")

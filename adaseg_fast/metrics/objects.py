@@ -19,7 +19,7 @@ Conventions:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import cv2
 import numpy as np
@@ -30,14 +30,47 @@ from adaseg_fast.metrics.labels import check_classes, check_kind, label_pair
 _LEVELS = 256
 
 
+class BinsRecord(TypedDict):
+    """Mean recall, and mean area in pixels, of the objects of each bin, smallest objects first."""
+
+    recall: list[float | None]
+    mean_area: list[float | None]
+
+
+class CountedBinsRecord(BinsRecord):
+    """Bins, and the number of objects in all of them."""
+
+    objects: int
+
+
+class ObjectsRecord(TypedDict):
+    """Recall of all objects in quarters and in finer bins, and of each class in quarters."""
+
+    all: CountedBinsRecord
+    all_finer: BinsRecord
+    classes: dict[str, CountedBinsRecord]
+
+
 class ObjectRecall:
     """Class, area and number of correct pixels of every object seen.
 
     Args:
         num_classes: 1..255.
         ignore_index: label of pixels without truth, num_classes..255.
-        classes: whose objects count; all if None.
-        least_area: of connected components, in pixels; instances count whatever their area.
+        classes: the classes whose objects count; all if None.
+        least_area: the smallest connected component that counts, in pixels; instances of any area
+            count.
+
+    Raises:
+        ValueError: an argument is out of its range, or ``classes`` holds a number that is no class.
+
+    Example:
+        >>> import numpy as np
+        >>> truth = np.array([[0, 1, 0, 1, 1]], np.uint8)
+        >>> metric = ObjectRecall(2, classes=[1], least_area=1)
+        >>> metric.update(np.array([[0, 1, 0, 0, 1]], np.uint8), truth)
+        >>> metric.recall(bins=2).tolist(), metric.areas(bins=2).tolist()
+        ([1.0, 0.5], [1.0, 2.0])
     """
 
     def __init__(
@@ -65,11 +98,11 @@ class ObjectRecall:
         Args:
             prediction: (H, W) uint8 class numbers or `NO_CLASS`.
             truth: (H, W) uint8 class numbers or ``ignore_index``.
-            instances: (H, W) integers, 0 where there is no countable object; None to take
-                connected components.
+            instances: (H, W) integers, one number per object, 0 where no object is; with None
+                objects are connected components.
 
         Raises:
-            TypeError: a wrong dtype.
+            TypeError: labels are not uint8, or instances are not integers.
             ValueError: the shapes differ, or a value is no class. Nothing is added then.
         """
         predicted, true = label_pair(prediction, truth, self.num_classes, self.ignore_index)
@@ -99,8 +132,8 @@ class ObjectRecall:
         """Mean recall of the objects of each bin, smallest objects first, (bins,).
 
         Args:
-            bins: number of bins, each of as many objects as the others (give or take one).
-            classes: objects of these classes taken together; of all counted ones if None.
+            bins: number of bins; the numbers of objects in them differ by at most one.
+            classes: only objects of these classes; of all classes that count if None.
 
         Raises:
             ValueError: ``bins`` is below 1.
@@ -112,10 +145,10 @@ class ObjectRecall:
         return self._means(bins, classes)[1]
 
     def merge(self, other: ObjectRecall) -> None:
-        """Take over the objects of ``other``.
+        """Add the objects of ``other``.
 
         Raises:
-            ValueError: it counts other classes.
+            ValueError: ``other`` was made with other arguments.
         """
         mine, theirs = (
             (m.num_classes, m.ignore_index, m.classes, m.least_area) for m in (self, other)
@@ -127,13 +160,13 @@ class ObjectRecall:
             )
         self._parts += other._parts
 
-    def record(self, names: Sequence[str], bins: int = 4, finer: int = 8) -> dict[str, Any]:
-        """Plain values, for JSON; areas in pixels.
+    def record(self, names: Sequence[str], bins: int = 4, finer: int = 8) -> ObjectsRecord:
+        """Plain values, for JSON.
 
         Args:
-            names: of all classes.
-            bins: of each class.
-            finer: bins of all objects together.
+            names: the names of all classes.
+            bins: number of bins of each class, and of ``all``.
+            finer: number of bins of ``all_finer``.
         """
         numbers = self.objects()[:, 0]
         return {
@@ -148,7 +181,7 @@ class ObjectRecall:
             },
         }
 
-    def _bins(self, bins: int, classes: Sequence[int] | None = None) -> dict[str, list[float]]:
+    def _bins(self, bins: int, classes: Sequence[int] | None = None) -> BinsRecord:
         recall, areas = self._means(bins, classes)
         return {"recall": recall.tolist(), "mean_area": areas.tolist()}
 
@@ -160,7 +193,7 @@ class ObjectRecall:
         table = self.objects()
         if classes is not None:
             table = table[np.isin(table[:, 0], classes)]
-        table = table[np.lexsort((table[:, 2], table[:, 1]))]  # whatever the class
+        table = table[np.lexsort((table[:, 2], table[:, 1]))]  # by area, then by correct pixels
         area, group, sharing = np.unique(table[:, 1], return_inverse=True, return_counts=True)
         correct = np.bincount(group, weights=table[:, 2], minlength=len(area))
         recall = (correct / np.maximum(area * sharing, 1))[group]

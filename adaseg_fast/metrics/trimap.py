@@ -7,16 +7,16 @@ among those in a band of some width around the boundaries of the truth.
 Conventions:
 
 - Boundary pixels are those of `adaseg_fast.ops.boundary_mask`: both sides of a boundary, none
-  towards ignored pixels.
+  next to ignored pixels.
 - The band of width w holds the pixels less than w pixels (Euclidean, between pixel centres) from
   the nearest boundary pixel, on either side: width 1 is the boundary pixels themselves.
-- Ignored pixels lie in no band. Counts are summed over all images; shares are taken at the end.
+- Ignored pixels are in no band. Counts are summed over all images; shares are computed at the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 import cv2
 import numpy as np
@@ -26,17 +26,37 @@ from adaseg_fast.backends import boundary_mask
 from adaseg_fast.metrics.labels import check_classes, check_kind, label_pair
 
 
+class TrimapRecord(TypedDict):
+    """Widths of bands in pixels, and for each the share of correct pixels and the pixels in it."""
+
+    width: list[int]
+    accuracy: list[float | None]
+    pixels: list[int | float]
+
+
 class TrimapAccuracy:
     """Counts of pixels, and of correct ones, by distance to the nearest boundary.
 
     Args:
         num_classes: 1..255.
         ignore_index: label of pixels without truth, num_classes..255.
-        classes: only boundaries of these classes; all if None.
+        classes: only boundaries of these classes count; those of all if None.
         widest: the widest band, in pixels.
 
     Attributes:
-        total, correct: (widest,) int64; entry k counts pixels at a distance within [k, k + 1).
+        total: (widest,) int64; entry k counts pixels at a distance within [k, k + 1) pixels.
+        correct: (widest,) int64; those of them that are labelled correctly.
+
+    Raises:
+        ValueError: an argument is out of its range, or ``classes`` holds a number that is no class.
+
+    Example:
+        >>> import numpy as np
+        >>> truth = np.array([[0, 0, 1, 1]], np.uint8)
+        >>> metric = TrimapAccuracy(2, widest=2)
+        >>> metric.update(np.array([[0, 1, 1, 1]], np.uint8), truth)
+        >>> metric.accuracy().tolist()
+        [0.5, 0.75]
     """
 
     def __init__(
@@ -85,15 +105,18 @@ class TrimapAccuracy:
         self.correct += np.bincount(right, minlength=self.widest)
 
     def accuracy(self) -> NDArray[np.float64]:
-        """Share of correct pixels in the bands of widths 1 to ``widest``; NaN in empty ones."""
+        """Share of correct pixels in the bands of widths 1 to ``widest``, (widest,) float64.
+
+        It is NaN for a band without pixels.
+        """
         total, correct = self.total.cumsum(), self.correct.cumsum()
         return np.where(total > 0, correct / np.maximum(total, 1), np.nan)
 
     def merge(self, other: TrimapAccuracy) -> None:
-        """Take over what ``other`` has counted.
+        """Add what ``other`` has counted.
 
         Raises:
-            ValueError: it counts in another way.
+            ValueError: ``other`` was made with other arguments.
         """
         mine, theirs = ((m.num_classes, m.ignore_index, m.classes, m.widest) for m in (self, other))
         if mine != theirs:
@@ -104,8 +127,8 @@ class TrimapAccuracy:
         self.total += other.total
         self.correct += other.correct
 
-    def record(self) -> dict[str, Any]:
-        """Plain values, for JSON; ``width`` in pixels."""
+    def record(self) -> TrimapRecord:
+        """Plain values, for JSON."""
         return {
             "width": list(range(1, self.widest + 1)),
             "accuracy": self.accuracy().tolist(),

@@ -42,7 +42,7 @@ def check_dtype(tensor: Tensor) -> None:
 
 def _type_number(tensor: Tensor) -> int:
     if not _numbers:
-        from adaseg_fast._native import dtypes
+        from adaseg_fast.backends.native import dtypes
 
         _numbers.update((getattr(torch, name), number) for name, number in dtypes.items())
     if tensor.dtype not in _numbers:

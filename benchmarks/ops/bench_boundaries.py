@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adaseg_fast import ops
-from adaseg_fast.engine.benchmark import comparisons, rivals
-from adaseg_fast.engine.benchmark.rivals import TARGETS, TENSOR_SIZE, Problem
+from adaseg_fast.engine.benchmark import comparisons, problems
+from adaseg_fast.engine.benchmark.problems import TARGETS, TENSOR_SIZE, Problem
 from bench_helpers import LARGE, OURS, contest, every_problem, named, record, sides
 from gpu import helpers as gpu_helpers
 
@@ -49,7 +49,7 @@ def test_types_of_labels(
     benchmark: BenchmarkFixture, threads: int, dtype: torch.dtype, side: str
 ) -> None:
     problem = LARGE
-    labels = rivals.scene(problem.size)[1].to(dtype)
+    labels = problems.scene(problem.size)[1].to(dtype)
     record(benchmark, f"nearest_boundary, {dtype}", side=side, **problem._asdict())
     if side == OURS:
         nearest = benchmark(ops.nearest_boundary, labels, TENSOR_SIZE, classes=TARGETS)
@@ -64,7 +64,7 @@ def test_types_of_labels(
 
 @gpu_helpers.on_device
 def test_nearest_boundary_gpu(benchmark: BenchmarkFixture) -> None:
-    _, labels = rivals.scene(LARGE.size)
+    _, labels = problems.scene(LARGE.size)
     on_gpu = labels.cuda()
     gpu_helpers.contest_on_device(
         benchmark,
@@ -82,7 +82,7 @@ def test_nearest_boundary_gpu(benchmark: BenchmarkFixture) -> None:
 @gpu_helpers.on_device
 @gpu_helpers.sides("torch.compile")
 def test_boundary_mask_gpu(benchmark: BenchmarkFixture, side: str) -> None:
-    _, labels = rivals.scene(LARGE.size)
+    _, labels = problems.scene(LARGE.size)
     on_gpu = labels.cuda()
 
     def mask(labels: Tensor) -> Tensor:

@@ -11,8 +11,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
 from adaseg_fast import ops
-from adaseg_fast.engine.benchmark import comparisons, rivals
-from adaseg_fast.engine.benchmark.rivals import Problem
+from adaseg_fast.engine.benchmark import comparisons, problems, rivals
+from adaseg_fast.engine.benchmark.problems import Problem
 from bench_helpers import FRAME, OURS, contest, every_problem, named, record, sides
 from gpu import helpers as gpu_helpers
 
@@ -48,8 +48,8 @@ def test_griddata(benchmark: BenchmarkFixture, side: str) -> None:
 @sides("torch", numba=False)
 def test_backward(benchmark: BenchmarkFixture, threads: int, side: str) -> None:
     """Ours to scores and positions, torch's to scores; the scores' gradients add up alike."""
-    phi = rivals.ideal_grid(FRAME).requires_grad_()
-    scores = rivals.network_scores(FRAME, phi.detach()).requires_grad_()
+    phi = problems.ideal_grid(FRAME).requires_grad_()
+    scores = problems.network_scores(FRAME, phi.detach()).requires_grad_()
     if side == OURS:
         values, inputs = ops.interpolate(scores, phi, FRAME.size), (scores, phi)
     else:
@@ -72,7 +72,7 @@ def test_backward(benchmark: BenchmarkFixture, threads: int, side: str) -> None:
 def test_interpolate_gpu(benchmark: BenchmarkFixture, side: str, dtype: torch.dtype) -> None:
     """A batch of 8; on the uniform grid of affine scores all sides give the same."""
     items, uniform = 8, ops.uniform_sampling_tensor(FRAME.grid, batch_size=8).cuda()
-    affine = rivals.affine_scores(FRAME._replace(classes=5)).repeat(items, 4, 1, 1)[:, :19]
+    affine = problems.affine_scores(FRAME._replace(classes=5)).repeat(items, 4, 1, 1)[:, :19]
     scores = affine.to(dtype).cuda()
 
     def inputs(number: int) -> tuple[Tensor, Tensor]:
@@ -101,8 +101,8 @@ def test_interpolate_gpu(benchmark: BenchmarkFixture, side: str, dtype: torch.dt
 @gpu_helpers.on_device
 @gpu_helpers.sides("torch")
 def test_interpolate_backward_gpu(benchmark: BenchmarkFixture, side: str) -> None:
-    phi = rivals.ideal_grid(FRAME).cuda()
-    scores = rivals.noise_scores(FRAME).cuda()
+    phi = problems.ideal_grid(FRAME).cuda()
+    scores = problems.noise_scores(FRAME).cuda()
     grad = torch.randn(1, FRAME.classes, *FRAME.size, device="cuda")
 
     def inputs(number: int) -> tuple[Tensor, ...]:

@@ -12,8 +12,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
 from adaseg_fast import ops
-from adaseg_fast.engine.benchmark import comparisons, rivals
-from adaseg_fast.engine.benchmark.rivals import Problem
+from adaseg_fast.engine.benchmark import comparisons, problems, rivals
+from adaseg_fast.engine.benchmark.problems import Problem
 from bench_helpers import FRAME, LARGE, contest, every_problem, named, record, sides
 from gpu import helpers as gpu_helpers
 
@@ -51,8 +51,8 @@ def test_kinds_of_scores(
     problem: Problem,
     prepare: Callable[[Tensor], Tensor],
 ) -> None:
-    phi = rivals.ideal_grid(problem)
-    scores = prepare(rivals.network_scores(problem, phi))
+    phi = problems.ideal_grid(problem)
+    scores = prepare(problems.network_scores(problem, phi))
     record(benchmark, "interpolate_argmax, kinds of scores", **problem._asdict())
     labels = benchmark(ops.interpolate_argmax, scores, phi, problem.size)
     assert labels.shape == (1, *problem.size)
@@ -74,9 +74,11 @@ def _labels_agree(ours: Tensor, theirs: Tensor) -> None:
 def test_interpolate_argmax_gpu(
     benchmark: BenchmarkFixture, problem: Problem, scores: str, side: str
 ) -> None:
-    phi = rivals.ideal_grid(problem)
+    phi = problems.ideal_grid(problem)
     make = (
-        rivals.noise_scores(problem) if scores == "noise" else rivals.network_scores(problem, phi)
+        problems.noise_scores(problem)
+        if scores == "noise"
+        else problems.network_scores(problem, phi)
     )
     on_gpu, phi_on_gpu = make.cuda(), phi.cuda()
 

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adaseg_fast import ops
-from adaseg_fast.engine.benchmark import comparisons, rivals
-from adaseg_fast.engine.benchmark.rivals import Problem
+from adaseg_fast.engine.benchmark import comparisons, problems
+from adaseg_fast.engine.benchmark.problems import Problem
 from adaseg_fast.nn.downsample import IMAGE_MEAN, IMAGE_STD
 from bench_helpers import FRAME, LARGE, contest, every_problem, named, record, sides
 from gpu import helpers as gpu_helpers
@@ -43,7 +43,7 @@ def test_sample(benchmark: BenchmarkFixture, threads: int, problem: Problem, sid
 def test_kinds_of_images(
     benchmark: BenchmarkFixture, threads: int, prepare: Callable[[Tensor], Tensor]
 ) -> None:
-    image, phi = prepare(rivals.scene(FRAME.size)[0]), rivals.ideal_grid(FRAME)
+    image, phi = prepare(problems.scene(FRAME.size)[0]), problems.ideal_grid(FRAME)
     record(benchmark, "sample, kinds of images", **FRAME._asdict())
     small = benchmark(ops.sample, image, phi, mean=IMAGE_MEAN, std=IMAGE_STD)
     assert small.shape == (1, 3, *FRAME.grid) and small.is_floating_point()
@@ -56,8 +56,8 @@ def test_kinds_of_images(
 @gpu_helpers.sides("grid_sample", "gather", "gather, torch.compile")
 def test_sample_gpu(benchmark: BenchmarkFixture, side: str) -> None:
     """A uint8 frame to a normalised small image; the gather's indices are kept by its user."""
-    image, _ = rivals.scene(LARGE.size)
-    phi = rivals.ideal_grid(LARGE._replace(grid=(128, 128))).cuda()
+    image, _ = problems.scene(LARGE.size)
+    phi = problems.ideal_grid(LARGE._replace(grid=(128, 128))).cuda()
     last = torch.tensor(LARGE.size, device="cuda")[:, None, None] - 1
     rows, cols = (phi[0].double() * last).round().long()
     shift, scale = (torch.tensor(x, device="cuda").view(3, 1, 1) for x in (IMAGE_MEAN, IMAGE_STD))

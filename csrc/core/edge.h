@@ -25,7 +25,7 @@ ADASEG_HD int64_t first_row_beyond(int32_t whole, bool fraction, const Lattice &
     return fraction ? (whole >> lattice.bits) + 1 : first_row(whole, lattice);
 }
 
-// Exchanges two corners of a triangle where the first lies below the second; whether it did.
+// Exchanges two corners of a triangle if the first lies below the second; returns whether it did.
 template <class Vertex>
 ADASEG_HD bool exchange_if_below(Point &p, Point &q, Vertex &of_p, Vertex &of_q) {
     if (p.row <= q.row)

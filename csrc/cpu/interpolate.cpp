@@ -56,8 +56,7 @@ void find_spans(const Grid &grid, Range band, std::vector<Span> &found) {
     });
 }
 
-// The channels of each vertex side by side, so that a span's lines are found for all of them at
-// once.
+// The channels of each vertex side by side, so that find_lines takes them all at once.
 template <class T, class R> std::vector<R> by_vertex(const View &scores, int64_t n) {
     const int64_t channels = scores.shape[1], rows = scores.shape[2], cols = scores.shape[3];
     std::vector<R> values(rows * cols * channels);

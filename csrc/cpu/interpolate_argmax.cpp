@@ -74,8 +74,7 @@ private:
     void add_left_border() {
         for (int64_t i = 0; i + 1 < grid_.rows; ++i) {
             const int64_t a = i * grid_.cols, d = a + grid_.cols;
-            // Rows need not ascend along the border: where it runs back, labels are taken off
-            // again.
+            // Rows need not ascend along the border: where they descend, labels are subtracted.
             const bool down = grid_.points[a].row <= grid_.points[d].row;
             const int64_t upper = down ? a : d, lower = down ? d : a;
             const EdgeLabels labels = edge_labels(upper, lower);

@@ -7,6 +7,7 @@ That its results are those of the oracle is tested with every other backend's.
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import subprocess
 import sys
@@ -16,27 +17,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numba.core import config as numba_config
 
 import adaseg_fast
 from adaseg_fast import backends
-from support.arrays import LAYOUTS, Array, with_layout
-from support.compare import NEAR_TIE, assert_same, lost_scores
-from support.grids import Case, cases, cover, grids, patchwork, uniform
+from support.arrays import LAYOUTS, with_layout
+from support.grids import grids, patchwork
 
 pytest.importorskip("numba")
 
 from adaseg_fast.backends import numba as numba_backend
-from adaseg_fast.backends.numba import changes as _numba_changes
-from adaseg_fast.backends.numba import half as _numba_half
-from adaseg_fast.backends.numba import lattice as _numba_lattice
-from adaseg_fast.backends.numba import threads as _numba_threads
+from adaseg_fast.backends.numba import runtime
 
 SECONDS = 120
 PACKAGE = Path(adaseg_fast.__file__).parent
-MODULES = sorted((PACKAGE / "backends").glob("_numba_*.py"))
+MODULES = sorted((PACKAGE / "backends" / "numba").glob("*.py"))
 
 
 def run_script(code: str, folder: Path, package: Path = PACKAGE, **environment: str) -> str:
@@ -99,7 +94,7 @@ print("numba" in sys.modules)
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
-    """The threads that the backend has started."""
+    """The threads that are started meanwhile."""
     found: list[threading.Thread] = []
 
     class Counted(threading.Thread):
@@ -107,20 +102,23 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
             found.append(self)
             super().start()
 
-    monkeypatch.setattr(_numba_threads, "Thread", Counted)
+    monkeypatch.setattr(threading, "Thread", Counted)
     return found
 
 
-@pytest.mark.parametrize(("threads", "helpers"), [(1, 0), (2, 1), (4, 3), (9, 4)])
-def test_threads(threads: int, helpers: int, started: list[threading.Thread]) -> None:
-    """Every piece once, on the calling thread and no more others than are asked for or needed."""
+@pytest.mark.parametrize(("threads", "most"), [(-1, 0), (0, 0), (1, 0), (2, 2), (4, 4), (9, 5)])
+def test_threads(threads: int, most: int, started: list[threading.Thread]) -> None:
+    """Every piece once, on no more threads than are asked for or needed; none is left over."""
     found: list[int] = []
-    _numba_threads.run(found.append, range(5), threads)
+    runtime.run(found.append, range(5), threads, runtime.SMALL + 1)
     assert sorted(found) == list(range(5))
-    assert len(started) == helpers
+    assert min(most, 1) <= len(started) <= most
     assert not any(thread.is_alive() for thread in started)
-    _numba_threads.run(found.append, [], threads)
-    assert len(started) == helpers
+    before = len(started)
+    runtime.run(found.append, [], threads, runtime.SMALL + 1)
+    runtime.run(found.append, range(5), threads, runtime.SMALL)
+    assert len(started) == before
+    assert found[5:] == list(range(5))
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -130,14 +128,27 @@ def test_an_error_on_a_thread_reaches_the_caller(threads: int) -> None:
             raise KeyError(piece)
 
     with pytest.raises(KeyError, match="2"):
-        _numba_threads.run(work, range(5), threads)
+        runtime.run(work, range(5), threads, runtime.SMALL + 1)
 
 
 def test_little_work_makes_no_thread(started: list[threading.Thread]) -> None:
-    for side, expected in ((60, 0), (600, 3)):
+    for side in (60, 600):
         with backends.use_backend("numba"):
             backends.boundary_mask(np.zeros((2, side, side), np.uint8), threads=4)
-        assert len(started) == expected
+        assert (0 < len(started) <= 4) == (side == 600)
+
+
+@pytest.mark.parametrize("shape", [(2, 100, 7), (1, 3, 1000, 5), (3, 2, 1, 4), (0, 10, 10)])
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_bands_are_every_row_once(shape: tuple[int, ...], threads: int) -> None:
+    out = np.zeros(shape, np.uint8)
+
+    def work(n: int, begin: int, end: int) -> None:
+        assert 0 <= begin < end <= shape[-2]
+        out[n, ..., begin:end, :] += 1
+
+    runtime.run_bands(work, out, threads)
+    assert (out == 1).all()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
@@ -172,38 +183,36 @@ for process in children:
 # --- What is compiled when ------------------------------------------------------------------------
 
 COUNT = """
-import sys
+import importlib
 import numpy as np
 from adaseg_fast import backends
 backends.set_backend("numba")
 to_image = np.empty((1, 1, 2, 2))
 backends.kernels().sample_backward(np.ones((1, 1, 2, 2)), np.zeros((1, 2, 2, 2)), to_image, [], 1)
 assert to_image.tolist() == [[[[4, 0], [0, 0]]]]
-from adaseg_fast.backends.numba import sample as _numba_sample
-kernels = _numba_sample.pixel_offsets, _numba_sample.scatter
-print(*(sum(sum(getattr(k.stats, name).values()) for k in kernels)
-        for name in ("cache_hits", "cache_misses")))
+stats = importlib.import_module("adaseg_fast.backends.numba.sample").scatter.stats
+print(*(sum(counts.values()) for counts in (stats.cache_hits, stats.cache_misses)))
 """
 
 
 def test_a_second_process_finds_the_kernels_on_disk(tmp_path: Path) -> None:
     cache = str(tmp_path / "cache")
-    assert run_script(COUNT, tmp_path, NUMBA_CACHE_DIR=cache) == "0 2"
-    assert run_script(COUNT, tmp_path, NUMBA_CACHE_DIR=cache) == "2 0"
+    assert run_script(COUNT, tmp_path, NUMBA_CACHE_DIR=cache) == "0 1"
+    assert run_script(COUNT, tmp_path, NUMBA_CACHE_DIR=cache) == "1 0"
 
 
 def test_a_change_in_another_module_is_noticed(tmp_path: Path) -> None:
     """Numba by itself looks at the file of the kernel only."""
     package = tmp_path / "adaseg_fast"
-    for file in (PACKAGE / "__init__.py", *(PACKAGE / "backends").glob("*.py")):
+    for file in (PACKAGE / "__init__.py", *(PACKAGE / "backends").rglob("*.py")):
         copy = package / file.relative_to(PACKAGE)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(file.read_bytes())
-    assert run_script(COUNT, tmp_path, package) == "0 2"
-    assert run_script(COUNT, tmp_path, package) == "2 0"
-    with (package / "backends" / "_numba_half.py").open("a") as module:
+    assert run_script(COUNT, tmp_path, package) == "0 1"
+    assert run_script(COUNT, tmp_path, package) == "1 0"
+    with (package / "backends" / "numba" / "geometry.py").open("a") as module:
         module.write("# changed\n")
-    assert run_script(COUNT, tmp_path, package) == "0 2"
+    assert run_script(COUNT, tmp_path, package) == "0 1"
 
 
 @pytest.mark.skipif(
@@ -245,8 +254,9 @@ def test_every_kernel_depends_on_all_sources(path: Path) -> None:
         assert "njit" not in names
 
 
-def all_kernels() -> dict[str, Any]:
-    modules = [sys.modules[f"adaseg_fast.backends.{path.stem}"] for path in MODULES]
+def all_compiled() -> dict[str, Any]:
+    names = [path.stem for path in MODULES if path.stem != "__init__"]
+    modules = [importlib.import_module(f"adaseg_fast.backends.numba.{name}") for name in names]
     return {
         f"{module.__name__}.{name}": function
         for module in modules
@@ -287,109 +297,7 @@ def test_memory_layouts_share_their_kernels() -> None:
                     backends.interpolate_argmax(scores, phi, size, threads=threads)
                     backends.boundary_mask(labels, classes=[1], threads=threads)
                     backends.nearest_boundary(labels, (3, 3), threads=threads)
-        counts.append({name: len(kernel.signatures) for name, kernel in all_kernels().items()})
+        counts.append({name: len(kernel.signatures) for name, kernel in all_compiled().items()})
     assert len(counts[0]) > 40
+    assert sum(counts[0].values()) > 0
     assert all(count == counts[0] for count in counts)
-
-
-# --- Shortcuts that only this backend takes -------------------------------------------------------
-
-
-def check_labels(scores: Array, phi: Array, size: tuple[int, int]) -> None:
-    """The argmax of the values but for near ties, and 255 where there is no triangle."""
-    with backends.use_backend("numba"):
-        labels = backends.interpolate_argmax(scores, phi, size)
-        values = backends.interpolate(scores.astype(np.float64), phi, size)
-        faces, _ = backends.rasterize(phi, size)
-    assert (labels[faces < 0] == 255).all()
-    inside = np.where(faces < 0, 0, labels)
-    values[:, 0][faces < 0] = 1 + values.max(initial=0)
-    assert (lost_scores(inside, values) < NEAR_TIE * np.abs(scores).max()).all()
-
-
-@given(case=cases(most=120), classes=st.integers(2, 40), patches=st.integers(1, 9))
-def test_labels_are_the_argmax_of_the_values(case: Case, classes: int, patches: int) -> None:
-    shape = case.phi.shape[2:]
-    best = patchwork(case.rng, shape, classes, patches) == np.arange(classes)[:, None, None]
-    scores = case.rng.normal(size=(len(case.phi), classes, *shape)) + 6 * best
-    check_labels(scores.astype(np.float32), case.phi, case.size)
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_a_turned_over_cell_in_a_plain_grid(seed: int) -> None:
-    """The image is painted triangle by triangle then: some pixels have several."""
-    rng = np.random.default_rng(seed)
-    phi = uniform(12, 12)
-    phi[:, rng.integers(1, 11), rng.integers(1, 11)] += rng.normal(0, 0.15, 2)
-    best = patchwork(rng, (12, 12), 6, 6) == np.arange(6)[:, None, None]
-    scores = (rng.normal(size=(1, 6, 12, 12)) + 6 * best).astype(np.float32)
-    check_labels(scores, cover(phi)[None], (150, 170))
-
-
-@pytest.mark.parametrize("count", [0, 30, 3000])
-def test_rows_as_sums_of_changes(count: int) -> None:
-    """In any order, coinciding, beyond the row's end; few a row and so many that gaps are taken."""
-    rng = np.random.default_rng(count)
-    rows, cols = rng.integers(5, 9, count), rng.integers(0, 220, count)
-    values = rng.integers(-(1 << 30), 1 << 30, count)
-    changes = np.empty((count, 2), np.int64)
-    expected = np.zeros((12, 220), np.int64)
-    for k, (row, col, value) in enumerate(zip(rows, cols, values, strict=True)):
-        assert _numba_changes.add(changes, k, int(row), int(col), int(value)) == k + 1
-        expected[row, col] += value
-    out = np.full((12, 200), 7, np.int64)
-    _numba_changes.write_rows(changes, count, 5, 9, out)
-    assert_same(out[5:9], expected[5:9, :200].cumsum(1))
-    assert (np.delete(out, slice(5, 9), 0) == 7).all()
-
-
-@pytest.mark.parametrize("width", [1, 15, 16, 17, 33, 200])
-@pytest.mark.parametrize("shape", [(2, 2), (2, 40), (3, 5)])
-def test_rows_of_any_number_of_lanes(width: int, shape: tuple[int, int]) -> None:
-    """Runs are written a few pixels at once: over what is written later, never beyond the row."""
-    rng = np.random.default_rng(0)
-    phi = cover(uniform(*shape) + rng.normal(0, 0.1 / max(shape), (2, *shape)))[None]
-    scores = rng.normal(size=(1, 3, *shape))
-    memory = np.full(64 + 3 * 5 * width, 9.0)
-    numba_backend.interpolate(scores, phi, memory[32:-32].reshape(1, 3, 5, width), 0, 1)
-    with backends.use_backend("reference"):
-        values = backends.interpolate(scores, phi, (5, width))
-    np.testing.assert_allclose(memory[32:-32], values.reshape(-1), rtol=0, atol=1e-12)
-    assert (memory[:32] == 9).all()
-    assert (memory[-32:] == 9).all()
-
-
-def test_every_half() -> None:
-    """All float16 numbers, and what lies around the middle between two of them."""
-    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
-    with np.errstate(invalid="ignore"):
-        middles = (halves[:-1] + halves[1:]) / 2
-    near = [np.nextafter(middles, np.float32(side)) for side in (-np.inf, np.inf)]
-    values = np.concatenate([halves, middles, *near, np.float32([65519, 65520, 1e30, 1e-30])])
-    found = np.empty((1, 1, len(values)), np.uint16)
-    _numba_half.write_half(values.reshape(1, 1, -1), 0, found)
-    with np.errstate(over="ignore", invalid="ignore"):
-        expected = values.astype(np.float16)
-    actual = found.reshape(-1).view(np.float16)
-    np.testing.assert_array_equal(np.isnan(actual), np.isnan(expected))
-    number = ~np.isnan(expected)
-    assert_same(actual[number], expected[number])
-
-
-def test_wide_products() -> None:
-    """Which diagonal is Delaunay's is decided by products of more than 64 bits."""
-    rng = np.random.default_rng(0)
-    for _ in range(300):
-        p, s = (int(x) for x in rng.integers(0, 1 << 62, 2) >> rng.integers(0, 62, 2))
-        q, t = (int(x) for x in rng.integers(-(1 << 62), 1 << 62, 2) >> rng.integers(0, 62, 2))
-        for pair in ((q, t), (q, -q), (-t, t)):
-            found = _numba_lattice._sum_is_not_negative(p, pair[0], s, pair[1])
-            assert found == (p * pair[0] + s * pair[1] >= 0)
-        assert _numba_lattice._sum_is_not_negative(p, q, abs(q), p if q < 0 else -p)
-
-
-def test_types_that_are_not_supported() -> None:
-    with backends.use_backend("numba"):
-        for dtype in (np.complex64, "datetime64[s]"):
-            with pytest.raises(TypeError, match=r"arrays of dtype .* are not supported"):
-                backends.sample(np.zeros((1, 1, 2, 2), dtype), uniform(2, 2)[None])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from adaseg_fast import backends
-from support.arrays import patchwork
+from support.grids import patchwork
 
 README = """
 import sys

@@ -21,7 +21,7 @@ tensor_size = 4
 [segmenter]
 {training}
 equal_cost = false
-""".format(training="epochs = 1\nrate = 1e-3\nbatch_size = 2\nwidth = 8")
+""".format(training="epochs = 1\nlearning_rate = 1e-3\nbatch_size = 2\nwidth = 8")
 
 
 def test_experiment(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,8 +46,9 @@ def test_a_preset_of_an_experiment(
     seen = []
 
     def train(*arguments: Any, **how: Any) -> dict[str, float]:
-        schedule = how.get("schedule") or arguments[2]
-        seen.append((schedule.epochs, schedule.learning_rate, how["batch_size"]))
+        options = arguments[2]
+        schedule = options.schedule
+        seen.append((schedule.epochs, schedule.learning_rate, options.batch_size))
         return {"loss": 0.0}
 
     monkeypatch.setattr("adaseg_fast.engine.training.segmenter.train_segmenter", train)

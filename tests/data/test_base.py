@@ -12,7 +12,7 @@ import pytest
 from adaseg_fast.data import DataError, DatasetInfo, open_dataset
 from adaseg_fast.data.base import Joined, frame_ids
 from adaseg_fast.data.readers.folder import FolderDataset
-from support.data_trees import apolloscape
+from support.data.trees import apolloscape
 from support.engine_cases import write_folder
 
 GOOD: dict[str, Any] = {

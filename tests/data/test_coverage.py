@@ -30,6 +30,16 @@ def test_counts_add_up() -> None:
     assert census.absent(256) == tuple(k for k in range(256) if k not in values)
 
 
+def test_many_pixels_are_counted_exactly() -> None:
+    """Above 2**24, where single precision is no longer exact."""
+    labels = np.zeros((4100, 4100), np.uint8)
+    labels[-1, -1] = 1
+    census = LabelCensus()
+    census.update(labels.T[::-1])
+    assert census.counts[0] == 4100**2 - 1 and census.counts[1] == 1
+    assert census.absent(3) == (2,)
+
+
 def test_mask_of_0_and_255_is_recognised() -> None:
     census = LabelCensus()
     census.update(np.array([[0, 0, 0, 255]], np.uint8))

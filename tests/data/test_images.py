@@ -23,7 +23,7 @@ from adaseg_fast.data.images import (
     read_labels,
     write_png,
 )
-from support.pictures import encoded, noise, png, put
+from support.data.pictures import encoded, noise, png, put
 
 
 def png_of_header(width: int, height: int, depth: int = 8, color: int = 2) -> bytes:

@@ -152,6 +152,9 @@ def test_data_and_metrics_need_no_torch(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['torch'] = None\n"
         "import adaseg_fast.data.transforms, adaseg_fast.data.images, adaseg_fast.metrics\n"
+        "import adaseg_fast.data.coverage, adaseg_fast.storage\n"
+        "from adaseg_fast.data import open_dataset\n"
+        "assert open_dataset('synthetic:1x64', 'val', cache=True)[0].image.shape == (64, 64, 3)\n"
     )
     same_package = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=same_package)

@@ -11,7 +11,7 @@ from adaseg_fast.data.readers.synthetic import SyntheticScenes
 from adaseg_fast.engine.models.files import load_sampler
 from adaseg_fast.engine.training.sampler import train_sampler
 from adaseg_fast.engine.training.segmenter import train_segmenter
-from support.engine_cases import SAMPLER, SHORT, segmenter_config, write_folder
+from support.engine_cases import SAMPLER, segmenter_config, training, write_folder
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sampler_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("sampler")
     scenes = SyntheticScenes(4, size=(64, 64))
-    train_sampler(scenes, SAMPLER, SHORT, output=output, batch_size=2, quiet=True)
+    train_sampler(scenes, SAMPLER, training(output))
     return output / "sampler.safetensors"
 
 
@@ -37,11 +37,8 @@ def models(tmp_path_factory: pytest.TempPathFactory, sampler_file: Path) -> dict
         train_segmenter(
             SyntheticScenes(4, size=(64, 64)),
             segmenter_config(config),
-            SHORT,
-            output=output,
+            training(output),
             sampler=sampler,
-            batch_size=2,
-            quiet=True,
         )
         files[name] = output / "model.safetensors"
     return files

@@ -34,7 +34,9 @@ def test_every_picture_gets_labels_of_its_size(
 ) -> None:
     model, config = load_segmenter(models["adaptive"])
     output = tmp_path / "out"
-    failed = predict(model, config, [pictures], output, plot_sampling=True, quiet=True)
+    failed = predict(
+        model, config, [pictures], output, drawings=("overlay", "sampling"), quiet=True
+    )
     assert failed == []
     for path in list_pictures([pictures]):
         image = read_image(path)
@@ -50,7 +52,7 @@ def test_every_picture_gets_labels_of_its_size(
 
 def test_labels_only(tmp_path: Path, pictures: Path, models: dict[str, Path]) -> None:
     model, config = load_segmenter(models["uniform"])
-    predict(model, config, [pictures], tmp_path / "out", overlays=False, quiet=True)
+    predict(model, config, [pictures], tmp_path / "out", drawings=(), quiet=True)
     assert len(list((tmp_path / "out").iterdir())) == 3
 
 

@@ -120,7 +120,7 @@ def test_merged_parts_are_the_whole_bit_for_bit() -> None:
 def test_errors() -> None:
     labels = np.zeros((3, 4), np.uint8)
     for tolerance in (0, -1, 2, math.nan):
-        with pytest.raises(ValueError, match="tolerance must lie within 0"):
+        with pytest.raises(ValueError, match="tolerance must be above 0"):
             BoundaryF(2, tolerance=tolerance)
     metric = BoundaryF(2)
     with pytest.raises(ValueError, match=r"one shape \(H, W\)"):

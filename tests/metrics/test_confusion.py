@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The confusion matrix against counting one pixel after the other."""
+"""The confusion matrix against counting pixel by pixel."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_other_shapes_and_types_are_refused() -> None:
 
 @pytest.mark.parametrize(("classes", "ignore"), [(0, 255), (256, 255), (3, 2), (3, 256), (3, -1)])
 def test_impossible_classes(classes: int, ignore: int) -> None:
-    with pytest.raises(ValueError, match=r"(num_classes|ignore_index) must lie within"):
+    with pytest.raises(ValueError, match=r"(num_classes|ignore_index) must be"):
         ConfusionMatrix(classes, ignore)
 
 

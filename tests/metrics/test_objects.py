@@ -156,7 +156,9 @@ def test_merged_parts_are_the_whole_in_any_order() -> None:
         (first if index % 2 else second).update(*pair)
     second.merge(first)
     names = ("a", "b", "c")
-    assert repr(second.record(names)) == repr(whole.record(names))  # NaN is not itself
+    assert repr(second.record(names)) == repr(
+        whole.record(names)
+    )  # repr, because NaN is not equal to NaN
     record = json.loads(json.dumps(whole.record(names)))
     assert record["all"]["objects"] == len(whole.objects())
     assert len(record["classes"]["b"]["recall"]) == 4 and len(record["all_finer"]["recall"]) == 8

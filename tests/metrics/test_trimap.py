@@ -117,7 +117,7 @@ def test_errors() -> None:
         TrimapAccuracy(2, widest=0)
     with pytest.raises(ValueError, match=r"different numbers from 0 to 1, got \[2\]"):
         TrimapAccuracy(2, classes=[2])
-    with pytest.raises(ValueError, match="num_classes must lie"):
+    with pytest.raises(ValueError, match="num_classes must be"):
         TrimapAccuracy(0)
     metric = TrimapAccuracy(2)
     with pytest.raises(ValueError, match=r"one shape \(H, W\), got \(3, 4\) and \(4, 3\)"):

@@ -8,7 +8,9 @@
 
 namespace fuzz {
 
-inline DType any_type(Source &source) { return static_cast<DType>(source.below(13)); }
+inline DType any_type(Source &source) {
+    return static_cast<DType>(source.below(std::size(adaseg::type_table)));
+}
 
 inline bool all_finite(const View &view) {
     bool finite = true;
@@ -143,11 +145,13 @@ inline bool on_boundary(const View &labels, const Index &at, const adaseg::Bound
     return false;
 }
 
-inline void check_boundaries(Source &source) {
-    const bool large = source.one_in(512); // enough pixels for several threads
-    const int64_t items = source.one_in(16) ? 0 : source.between(1, 2);
-    const int64_t height = large ? 260 : source.between(1, 40);
-    const int64_t width = large ? 260 : source.between(1, source.one_in(16) ? 300 : 80);
+struct LabelCase {
+    Array labels;
+    int64_t items, height, width;
+    adaseg::Boundaries which;
+};
+
+inline Array make_labels(Source &source, int64_t items, int64_t height, int64_t width) {
     DType type = any_type(source);
     if (type == DType::f16 || type == DType::bf16 || type == DType::f32 || type == DType::f64)
         type = DType::u8;
@@ -159,57 +163,84 @@ inline void check_boundaries(Source &source) {
         uint64_t label = pool[noisy ? source.below(used) : (at[1] / patch + at[2] / patch) % used];
         if (type == DType::boolean)
             label &= 1;
-        if (type == DType::u64) // classes, which are drawn from the labels below, are signed
+        if (type == DType::u64) // target classes, which are drawn from the labels, are signed
             label >>= 1;
         set_bits(labels.view, at, label);
     });
-    const auto one_of_them = [&] {
-        const Index at{0, source.below(height), source.below(width), 0};
-        return source.one_in(3) || items == 0 ? source.between(-1, 256)
-                                              : static_cast<int64_t>(label_at(labels.view, at));
-    };
-    adaseg::Boundaries which{std::nullopt, source.one_in(2) ? 255 : one_of_them()};
-    if (source.one_in(2)) {
-        which.classes.emplace();
-        for (int64_t left = source.below(4); left > 0; --left)
-            which.classes->push_back(one_of_them());
-    }
+    return labels;
+}
 
+inline LabelCase make_label_case(Source &source) {
+    LabelCase made;
+    const bool large = source.one_in(512); // enough pixels for several threads
+    made.items = source.one_in(16) ? 0 : source.between(1, 2);
+    made.height = large ? 260 : source.between(1, 40);
+    made.width = large ? 260 : source.between(1, source.one_in(16) ? 300 : 80);
+    made.labels = make_labels(source, made.items, made.height, made.width);
+    const auto one_of_them = [&] {
+        const Index at{0, source.below(made.height), source.below(made.width), 0};
+        return source.one_in(3) || made.items == 0
+                   ? source.between(-1, 256)
+                   : static_cast<int64_t>(label_at(made.labels.view, at));
+    };
+    made.which.ignore_index = source.one_in(2) ? 255 : one_of_them();
+    if (source.one_in(2)) {
+        made.which.classes.emplace();
+        for (int64_t left = source.below(4); left > 0; --left)
+            made.which.classes->push_back(one_of_them());
+    }
+    return made;
+}
+
+// Pixel of point `at` of `count` points spread evenly over `size` pixels, ties to even.
+inline int64_t even_pixel(int64_t at, int64_t size, int64_t count) {
+    const int64_t whole = at * (size - 1) / (count - 1),
+                  twice = 2 * (at * (size - 1) % (count - 1));
+    return whole + (twice > count - 1 || (twice == count - 1 && whole % 2 == 1));
+}
+
+inline float relative(int64_t at, int64_t size) {
+    return static_cast<float>(size > 1 ? at / static_cast<double>(size - 1) : 0.0);
+}
+
+// The first marked pixel, in raster order, of those nearest to (row, col); -1 if there is none.
+inline int64_t nearest_marked(const uint8_t *mask, int64_t height, int64_t width, int64_t row,
+                              int64_t col) {
+    int64_t least = INT64_MAX, best = -1;
+    for (int64_t p = 0; p < height * width; ++p) {
+        const int64_t down = p / width - row, right = p % width - col;
+        if (mask[p] && down * down + right * right < least) {
+            least = down * down + right * right;
+            best = p;
+        }
+    }
+    return best;
+}
+
+inline void check_boundaries(Source &source) {
+    const LabelCase made = make_label_case(source);
+    const int64_t items = made.items, height = made.height, width = made.width;
+    const View &labels = made.labels.view;
     Array mask = make_output(DType::boolean, {items, height, width});
     same_on_threads(true, {&mask}, [&](int threads) {
-        adaseg::boundary_mask(labels.view, mask.view, which, threads);
+        adaseg::boundary_mask(labels, mask.view, made.which, threads);
     });
     for_each_index(mask.view, [&](const Index &at) {
         FUZZ_CHECK(mask.view.as<uint8_t>()[offset(mask.view, at)] ==
-                   on_boundary(labels.view, at, which));
+                   on_boundary(labels, at, made.which));
     });
 
     const int64_t h = source.between(2, 9), w = source.between(2, 9);
     Array out = make_output(DType::f32, {items, 2, h, w});
     same_on_threads(true, {&out}, [&](int threads) {
-        adaseg::nearest_boundary(labels.view, out.view, which, threads);
+        adaseg::nearest_boundary(labels, out.view, made.which, threads);
     });
     for (int64_t n = 0; n < items; ++n)
         for (int64_t i = 0; i < h; ++i)
             for (int64_t j = 0; j < w; ++j) {
-                const auto even = [](int64_t at, int64_t size, int64_t count) { // ties to even
-                    const int64_t whole = at * (size - 1) / (count - 1),
-                                  twice = 2 * (at * (size - 1) % (count - 1));
-                    return whole + (twice > count - 1 || (twice == count - 1 && whole % 2 == 1));
-                };
-                const int64_t row = even(i, height, h), col = even(j, width, w);
-                int64_t least = INT64_MAX, best = -1;
-                for (int64_t p = 0; p < height * width; ++p) {
-                    const int64_t down = p / width - row, right = p % width - col;
-                    if (mask.view.as<uint8_t>()[n * height * width + p] &&
-                        down * down + right * right < least) {
-                        least = down * down + right * right;
-                        best = p;
-                    }
-                }
-                const auto relative = [](int64_t at, int64_t size) {
-                    return static_cast<float>(size > 1 ? at / static_cast<double>(size - 1) : 0.0);
-                };
+                const int64_t best =
+                    nearest_marked(mask.view.as<uint8_t>() + n * height * width, height, width,
+                                   even_pixel(i, height, h), even_pixel(j, width, w));
                 FUZZ_CHECK(get(out.view, {n, 0, i, j}) ==
                            (best < 0 ? relative(i, h) : relative(best / width, height)));
                 FUZZ_CHECK(get(out.view, {n, 1, i, j}) ==

@@ -21,8 +21,9 @@ from killing import killed
 from adaseg_fast.data.readers.synthetic import SyntheticScenes
 from adaseg_fast.engine.models.files import load_sampler
 from adaseg_fast.engine.training import loop
+from adaseg_fast.engine.training.options import Schedule
 from adaseg_fast.engine.training.sampler import train_sampler
-from support.engine_cases import SAMPLER
+from support.engine_cases import SAMPLER, training
 
 FRAMES, BATCH = 6, 2
 STEPS = FRAMES // BATCH  # of an epoch
@@ -31,15 +32,9 @@ honest_step = loop._step
 
 
 def train(folder: Path, epochs: int, resume: bool = False) -> None:
-    train_sampler(
-        SyntheticScenes(FRAMES, size=(64, 64)),
-        SAMPLER,
-        loop.Schedule(epochs, 1e-3, checkpoint_steps=1),
-        output=folder,
-        batch_size=BATCH,
-        quiet=True,
-        resume=resume,
-    )
+    schedule = Schedule(epochs, 1e-3, checkpoint_steps=1)
+    options = training(folder, schedule, batch_size=BATCH, resume=resume)
+    train_sampler(SyntheticScenes(FRAMES, size=(64, 64)), SAMPLER, options)
 
 
 def steps_in_checkpoint(folder: Path) -> int:

@@ -5,17 +5,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 
 from adaseg_fast.cli import main
 from adaseg_fast.data.readers.synthetic import SyntheticScenes
-from adaseg_fast.engine.models.files import SamplerConfig, SegmenterConfig
-from adaseg_fast.engine.training.loop import Schedule
+from adaseg_fast.engine.models.config import SamplerConfig, SegmenterConfig
+from adaseg_fast.engine.training.options import Schedule, TrainingOptions
 
 SAMPLER = SamplerConfig(size=(4, 4), view_size=(16, 16), width=8)
 SHORT = Schedule(epochs=1, learning_rate=1e-3)
+
+
+def training(output: Path, schedule: Schedule = SHORT, **options: Any) -> TrainingOptions:
+    """Options of a short training that shows nothing."""
+    return TrainingOptions(output, schedule, **{"batch_size": 2, "quiet": True, **options})
 
 
 def segmenter_config(sampler: SamplerConfig | None) -> SegmenterConfig:

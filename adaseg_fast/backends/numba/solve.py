@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Eq. (2) subject to eq. (3): a basis in which the columns part, then one sweep down and up.
+"""Eq. (2) subject to eq. (3): in a cosine basis along the rows, each column is a system of its own.
 
-Rows are padded to whole blocks of ``LANES`` columns; of a basis, each block of columns lies in one
-piece.
+Such a system is tridiagonal; one sweep down and one up solve it.
 """
 
 from __future__ import annotations
@@ -14,79 +13,72 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaseg_fast.backends import energy
-from adaseg_fast.backends.numba.compile import SOURCES, kernel
-from adaseg_fast.backends.numba.lanes import LANES, add_product, write_product
-
-Array = NDArray[Any]
+from adaseg_fast.backends.numba import runtime
+from adaseg_fast.backends.numba.runtime import SOURCES, Array, kernel
 
 
 class Factors(NamedTuple):
-    """Those of ``energy.Sweep``, padded and flat, of one type."""
+    """The factors of ``energy.Sweep``, and the transpose of the basis."""
 
     to_basis: Array
     from_basis: Array
     ratio: Array
     inverse: Array
-    last: Array
+    ones: Array
 
 
 @lru_cache(maxsize=64)
 def factors_of(h: int, w: int, lam: float, dtype: np.dtype[Any]) -> Factors:
-    """For planes of h x w with the first and last row fixed; kept."""
-    sweep = energy.sweep(h, w, lam)
-    padding = -w % LANES
-
-    def blocks(matrix: Array) -> Array:
-        return matrix.reshape(w, -1, LANES).swapaxes(0, 1)
-
-    padded = (np.pad(x, ((0, 0), (0, padding))) for x in (sweep.basis, sweep.basis.T, *sweep[1:]))
-    to_basis, from_basis, *rest = padded
-    all_of_them = (blocks(to_basis), blocks(from_basis), *rest)
-    return Factors(*(np.ascontiguousarray(x, dtype).reshape(-1) for x in all_of_them))
+    """The factors for planes (h, w) with the first and last row fixed; they are kept."""
+    found = energy.sweep(h, w, lam)
+    arrays = found.basis, found.basis.T, found.ratio, found.inverse, found.ones[0]
+    return Factors(*(runtime.contiguous(array, dtype) for array in arrays))
 
 
-def solve_planes(targets: Array, factors: Factors, last: float) -> Array:
-    """The planes of one coordinate, (N, h, w) contiguous, whose last row is ``last``."""
-    items, h, w = targets.shape
-    dtype = targets.dtype
-    out = np.empty(items * h * w + LANES, dtype)  # a row's last block may reach beyond its end
-    if h > 2:
-        _fill_free_rows(targets.reshape(-1), h, w, factors, dtype.type(last), out)
-    planes = out[: items * h * w].reshape(items, h, w)
-    planes[:, 0], planes[:, -1] = 0, last
-    return planes
+def solve_sampling(targets: Array, out: Array, lam: float, homogeneous: bool, threads: int) -> None:
+    """Minimise eq. (2); with ``homogeneous`` the borders are 0: what the targets contribute."""
+    items, _, h, w = targets.shape
+    kind = np.dtype(runtime.compute_type(targets.dtype))
+    count = max(min(items, 4 * threads), 1)
+    factors = factors_of(h, w, lam, kind), factors_of(w, h, lam, kind)
+    last = kind.type(0 if homogeneous else 1)
+
+    def fill(piece: int) -> None:
+        part = slice(items * piece // count, items * (piece + 1) // count)
+        wanted, to = targets[part], out[part]
+        runtime.store(
+            solve_planes(runtime.contiguous(wanted[:, 0], kind), factors[0], last), to[:, 0]
+        )
+        across = runtime.contiguous(wanted[:, 1].swapaxes(1, 2), kind)  # the transposed problem
+        runtime.store(solve_planes(across, factors[1], last).swapaxes(1, 2), to[:, 1])
+
+    runtime.run(fill, range(count), threads, targets.size)
 
 
 @kernel
-def _fill_free_rows(
-    targets: Array,
-    h: int,
-    w: int,
-    factors: Factors,
-    last: Any,
-    out: Array,
-    sources: int = SOURCES,
-) -> None:
-    """All rows but the first and last of planes one after the other; the others are spoilt."""
+def solve_planes(
+    targets: NDArray[Any], factors: Factors, last: Any, sources: int = SOURCES
+) -> NDArray[Any]:
+    """Row coordinates (N, h, w); the first row of each plane is 0 and the last one is ``last``."""
     to_basis, from_basis, ratio, inverse, ones = factors
-    padded = len(ones)
-    end = (h - 2) * padded
-    spectrum = np.empty(end + padded, targets.dtype)
-    for plane in range(0, targets.size, h * w):
+    items, h, w = targets.shape
+    out, spectrum = np.zeros((items, h, w), targets.dtype), np.empty((h - 1, w), targets.dtype)
+    for n in range(items):
+        for j in range(w):
+            spectrum[h - 2, j] = last * ones[j]
+            out[n, h - 1, j] = last
         for i in range(h - 2):
-            at = i * padded
-            for k in range(0, padded, LANES):
-                write_product(targets, plane + (i + 1) * w, to_basis, k * w, w, spectrum, at + k)
-                if i > 0:
-                    before = at - padded + k
-                    add_product(spectrum, at + k, ratio, before, spectrum, before)
-        for k in range(padded):
-            spectrum[end + k] = last * ones[k]
-        for k in range(end):
-            spectrum[k] *= inverse[k]
-        for at in range(end - LANES, -1, -LANES):
-            add_product(spectrum, at, ratio, at, spectrum, at + padded)
-        for i in range(h - 2):
-            for k in range(0, w, LANES):
-                to = plane + (i + 1) * w + k
-                write_product(spectrum, i * padded, from_basis, k * w, w, out, to)
+            spectrum[i] = 0
+            for k in range(w):
+                for j in range(w):
+                    spectrum[i, j] += targets[n, i + 1, k] * to_basis[k, j]
+            if i > 0:
+                for j in range(w):
+                    spectrum[i, j] += ratio[i - 1, j] * spectrum[i - 1, j]
+        for i in range(h - 3, -1, -1):
+            for j in range(w):
+                spectrum[i, j] = spectrum[i, j] * inverse[i, j] + ratio[i, j] * spectrum[i + 1, j]
+            for k in range(w):
+                for j in range(w):
+                    out[n, i + 1, j] += spectrum[i, k] * from_basis[k, j]
+    return out

@@ -16,7 +16,8 @@ class Header(NamedTuple):
         bit_depth: bits per channel.
         color_type: the PNG's own number for its kind of pixels; None for other formats.
         orientation: EXIF orientation, 1 (as stored) to 8.
-        interlaced: whether a PNG stores its pixels in seven passes.
+        interlaced: whether the pixels are stored in several passes (interlaced PNG, progressive
+            JPEG).
     """
 
     height: int

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from adaseg_fast.data.formats.base import Damaged
 
 EXIF_PREFIX = b"Exif\0\0"
-_ORIENTATION = 0x0112
+ORIENTATION = 0x0112
+_MOST_VALUES = 2**20  # of one tag
 # Types of values that are whole numbers: bytes, shorts, longs.
 _TYPES = {1: "B", 3: "H", 4: "I"}
 
@@ -21,8 +23,8 @@ class Directory(NamedTuple):
     """One directory of tags.
 
     Attributes:
-        values: the whole numbers of each tag; tags of other types are left out, and those whose
-            values lie beyond the end of the data.
+        values: the whole numbers of each tag that was asked for; tags of other types are left out,
+            and those whose values lie beyond the end of the data.
         places: position of the entry of each tag in ``values``.
         next: position of the next directory, 0 after the last one.
     """
@@ -47,18 +49,24 @@ def first_directory(data: bytes) -> tuple[str, int]:
     return order, offset
 
 
-def read_directory(data: bytes, order: str, offset: int) -> Directory:
-    """Read the directory at ``offset``.
+def read_directory(
+    data: bytes, order: str, offset: int, wanted: Collection[int] = (ORIENTATION,)
+) -> Directory:
+    """Read the ``wanted`` tags of the directory at ``offset``.
+
+    Of a tag that occurs twice, the first one counts. A tag of more than a million values counts as
+    absent.
 
     Raises:
         Damaged: the directory lies beyond the end of ``data``.
     """
     try:
         (count,) = struct.unpack_from(f"{order}H", data, offset)
-        values, places = {}, {}
+        values: dict[int, tuple[int, ...]] = {}
+        places: dict[int, int] = {}
         for place in range(offset + 2, offset + 2 + 12 * count, 12):
             tag, kind, length = struct.unpack_from(f"{order}HHI", data, place)
-            if kind not in _TYPES:
+            if kind not in _TYPES or tag not in wanted or tag in values or length > _MOST_VALUES:
                 continue
             form = f"{order}{length}{_TYPES[kind]}"
             start = place + 8
@@ -75,7 +83,7 @@ def read_directory(data: bytes, order: str, offset: int) -> Directory:
 
 def orientation_of(directory: Directory) -> int:
     """Return the orientation that a directory states, 1 if it states none or an unknown one."""
-    stated = directory.values.get(_ORIENTATION, (1,))
+    stated = directory.values.get(ORIENTATION, (1,))
     return stated[0] if len(stated) == 1 and 1 <= stated[0] <= 8 else 1
 
 
@@ -89,10 +97,10 @@ def without_orientation(data: bytes) -> bytes:
         The changed file.
     """
     order, offset = first_directory(data)
-    place = read_directory(data, order, offset).places.get(_ORIENTATION)
+    place = read_directory(data, order, offset).places.get(ORIENTATION)
     if place is None:
         return data
-    entry = struct.pack(f"{order}HHIHH", _ORIENTATION, 3, 1, 1, 0)
+    entry = struct.pack(f"{order}HHIHH", ORIENTATION, 3, 1, 1, 0)
     return data[:place] + entry + data[place + len(entry) :]
 
 

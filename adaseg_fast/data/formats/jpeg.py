@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JPEG: segments and scans up to the end-of-image marker."""
+"""JPEG: segments and scans up to the end-of-image marker, and whether the last scan is complete."""
 
 from __future__ import annotations
 
+import io
 import re
 import struct
+
+from PIL import JpegImagePlugin
 
 from adaseg_fast.data.formats.base import Damaged, Header
 from adaseg_fast.data.formats.exif import EXIF_PREFIX, exif_orientation
@@ -13,7 +16,10 @@ SIGNATURE = b"\xff\xd8"
 
 _SOS, _EOI, _APP1 = 0xDA, 0xD9, 0xE1
 _STANDALONE = {0x01, *range(0xD0, 0xD8)}
+_SEQUENTIAL = (0xC0, 0xC1)
 _FRAME_HEADERS = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# Eight bytes of ones, which is what a decoder reads ahead at most; 0xff is followed by 0 in a scan.
+_ONES = b"\xff\0" * 8
 # Within a scan, 0xff is followed by 0 (a plain byte) or by 0xd0..0xd7 (restart markers).
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 
@@ -26,6 +32,33 @@ def walk(data: bytes) -> Header:
     Raises:
         Damaged: the file is cut off or damaged.
     """
+    return _follow(data)[0]
+
+
+def check_scan(data: bytes) -> None:
+    """Check that the scan of a JPEG in one pass holds all its pixels, up to the last few blocks.
+
+    Decoders paint what is missing before the end-of-image marker grey, without an error. Here bits
+    that belong to no code take the place of that marker: a decoder that needs more of them than a
+    complete scan ever does asks for more data, which is an error.
+
+    Args:
+        data: a file that `walk` accepts, not interlaced.
+
+    Raises:
+        Damaged: the scan breaks off.
+    """
+    _, end = _follow(data)
+    padded = data[: end - 2] + _ONES
+    try:
+        with JpegImagePlugin.JpegImageFile(io.BytesIO(padded)) as picture:
+            picture.load()
+    except (OSError, SyntaxError, ValueError, struct.error) as error:
+        raise Damaged(f"the JPEG is truncated (its scan breaks off: {error})") from None
+
+
+def _follow(data: bytes) -> tuple[Header, int]:
+    """Do what `walk` does; also return the position behind the end-of-image marker."""
     header, orientation = None, None
     position = len(SIGNATURE)
     while True:
@@ -41,7 +74,9 @@ def walk(data: bytes) -> Header:
             if length < 8:
                 raise Damaged("the JPEG is damaged (short frame header)")
             height, width = struct.unpack_from(">HH", data, position + 3)
-            header = Header(height, width, "JPEG", data[position + 2])
+            header = Header(
+                height, width, "JPEG", data[position + 2], interlaced=marker not in _SEQUENTIAL
+            )
         if marker == _APP1 and orientation is None:
             orientation = _orientation(data[position + 2 : position + length])
         position += length
@@ -52,7 +87,7 @@ def walk(data: bytes) -> Header:
             position = end.start()
     if header is None:
         raise Damaged("the JPEG is damaged (no frame header)")
-    return header._replace(orientation=orientation or 1)
+    return header._replace(orientation=orientation or 1), position
 
 
 def _orientation(segment: bytes) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from adaseg_fast.data.formats.base import Damaged, Header
 from adaseg_fast.data.formats.exif import (
+    ORIENTATION,
     Directory,
     first_directory,
     orientation_of,
@@ -17,6 +18,10 @@ _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _CHANNELS = 254, 256, 257, 258, 
 _STRIPS, _STRIP_ROWS, _STRIP_BYTES, _PLANES = 273, 278, 279, 284
 _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES = 322, 323, 324, 325
 _FORMAT = 339
+_TAGS = frozenset(
+    (_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _CHANNELS, _STRIPS, _STRIP_ROWS, _STRIP_BYTES,
+     _PLANES, _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _FORMAT, ORIENTATION)
+)  # fmt: skip
 _NOT_A_PAGE = 1 | 4  # bits of _SUBFILE: a smaller copy of a page, a mask
 _MOST_DIRECTORIES = 1000
 
@@ -36,8 +41,8 @@ def walk(data: bytes) -> Header:
     if pages > 1:
         raise Damaged(f"the TIFF has {pages} pages; each page must be a file of its own")
     height, width = _one(first, _HEIGHT), _one(first, _WIDTH)
-    depths = set(first.values.get(_BITS, (1,)))
-    if not depths <= {1, 2, 4, 8, 16} or set(first.values.get(_FORMAT, (1,))) != {1}:
+    depths = set(first.values.get(_BITS) or (1,))
+    if not depths <= {1, 2, 4, 8, 16} or set(first.values.get(_FORMAT) or (1,)) != {1}:
         raise Damaged("the TIFF must hold whole numbers of at most 16 bits per channel")
     header = Header(height, width, "TIFF", max(depths), orientation=orientation_of(first))
     if height and width:
@@ -54,7 +59,7 @@ def _directories(data: bytes) -> list[Directory]:
             raise Damaged("the TIFF is damaged (its directories lead back to one another)")
         seen.add(offset)
         try:
-            found.append(read_directory(data, order, offset))
+            found.append(read_directory(data, order, offset, _TAGS))
         except Damaged as error:
             raise Damaged(f"the TIFF is truncated or damaged ({error})") from None
         offset = found[-1].next

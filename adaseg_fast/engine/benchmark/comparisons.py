@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each operation beside its rival on the same input, and where the two have to agree.
+"""Each operation and its rival on the same input, and the check that their results agree.
 
-A comparison checks itself outside of the timed functions: a fast wrong result is no result.
+The check is outside the timed functions. A fast wrong result does not count.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from torch import Tensor
 
 import adaseg_fast
 from adaseg_fast import ops
-from adaseg_fast.engine.benchmark import rivals
-from adaseg_fast.engine.benchmark.rivals import TENSOR_SIZE, Array, Problem, Size
+from adaseg_fast.engine.benchmark import problems, rivals
+from adaseg_fast.engine.benchmark.problems import TENSOR_SIZE, Problem, Size
+from adaseg_fast.engine.benchmark.rivals import Array
 from adaseg_fast.nn import prepare_for_inference
 from adaseg_fast.nn.downsample import IMAGE_MEAN, IMAGE_STD
 
-# Two best scores closer than this part of the largest score may change places.
+# The two best scores may change places if they differ by less than this share of the largest.
 NEAR_TIE = 1e-5
 _TOLERANCE = 1e-4  # of values of order 10, computed in float32 in two ways
 
 
 class Disagreement(Exception):
-    """Two results that have to be equal are not."""
+    """Two results that must be equal are not."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,10 @@ class Comparison:
     """The same job done in two ways.
 
     Attributes:
-        ours, rival: what is timed.
-        check: given what the two returned, raises `Disagreement` where they have to agree and do
-            not, or where ours is not what it has to be.
+        ours: our side, which is timed.
+        rival: the rival's side, which is timed.
+        check: takes what the two returned; raises `Disagreement` if they differ where they must
+            agree, or if ours is wrong.
     """
 
     ours: Callable[[], Any]
@@ -49,19 +51,23 @@ class Comparison:
 def interpolate_argmax(
     problem: Problem, *, noise: bool = False, channels_last: bool = False
 ) -> Comparison:
-    """Against bilinear scores and their argmax: labels are checked against the unfused two steps.
+    """Against bilinear scores and their argmax; our labels are checked against our unfused steps.
 
-    Scores are contiguous, as networks return them, or in torch's ``channels_last`` format, which
-    the rival is faster on.
+    Triangles and bilinear patches differ inside a cell, but not on affine scores: with those both
+    sides must give the same labels. This is checked with network-like scores only, not again with
+    noise.
 
-    Inside a cell triangles and bilinear patches differ, but not on affine scores: on those both
-    have to give the same labels (tried once, not with the noise again).
+    Args:
+        problem: the sizes.
+        noise: whether scores are noise instead of those of a network.
+        channels_last: whether scores are in torch's ``channels_last`` format, with which the rival
+            is faster, instead of contiguous, as networks return them.
     """
-    phi = rivals.ideal_grid(problem)
-    scores = rivals.noise_scores(problem) if noise else rivals.network_scores(problem, phi)
+    phi = problems.ideal_grid(problem)
+    scores = problems.noise_scores(problem) if noise else problems.network_scores(problem, phi)
     if channels_last:
         scores = scores.contiguous(memory_format=torch.channels_last)
-    affine, uniform = rivals.affine_scores(problem), ops.uniform_sampling_tensor(problem.grid)
+    affine, uniform = problems.affine_scores(problem), ops.uniform_sampling_tensor(problem.grid)
 
     def check(labels: Tensor, _: Tensor) -> None:
         _check_labels(labels, ops.interpolate(scores, phi, problem.size))
@@ -77,10 +83,10 @@ def interpolate_argmax(
 
 
 def interpolate(problem: Problem) -> Comparison:
-    """Against torch's bilinear: the two agree on affine scores."""
-    phi = rivals.ideal_grid(problem)
-    scores = rivals.network_scores(problem, phi)
-    affine, uniform = rivals.affine_scores(problem), ops.uniform_sampling_tensor(problem.grid)
+    """Against torch's bilinear; the two agree on affine scores."""
+    phi = problems.ideal_grid(problem)
+    scores = problems.network_scores(problem, phi)
+    affine, uniform = problems.affine_scores(problem), ops.uniform_sampling_tensor(problem.grid)
 
     def check(values: Tensor, rival: Tensor) -> None:
         _require(values.shape == rival.shape, f"{values.shape} is not {rival.shape}")
@@ -95,7 +101,7 @@ def interpolate(problem: Problem) -> Comparison:
 
 
 def interpolate_and_fill(problem: Problem) -> Comparison:
-    """Against filling a fresh output with a constant, the least that can be done."""
+    """Against filling a new output with a constant, the least that any operation must do."""
     shape = (1, problem.classes, *problem.size)
     base = interpolate(problem)
 
@@ -106,9 +112,9 @@ def interpolate_and_fill(problem: Problem) -> Comparison:
 
 
 def interpolate_and_griddata(problem: Problem) -> Comparison:
-    """Against the paper's own method: equal in the triangles that Delaunay's triangulation has."""
-    phi = rivals.ideal_grid(problem)
-    scores = rivals.network_scores(problem, phi)
+    """Against the paper's own method; equal in triangles that are Delaunay's too."""
+    phi = problems.ideal_grid(problem)
+    scores = problems.network_scores(problem, phi)
 
     def check(values: Tensor, rival: Array) -> None:
         same = _delaunay_pixels(phi, problem.size)
@@ -123,9 +129,9 @@ def interpolate_and_griddata(problem: Problem) -> Comparison:
 
 
 def sample(problem: Problem) -> Comparison:
-    """Against torch: equal but where a point lies half-way between pixels, to float32."""
-    image, _ = rivals.scene(problem.size, problem.seed)
-    phi = rivals.ideal_grid(problem)
+    """Against torch; equal except where a point lies half-way between pixels in float32."""
+    image, _ = problems.scene(problem.size, problem.seed)
+    phi = problems.ideal_grid(problem)
 
     def check(small: Tensor, rival: Tensor) -> None:
         extent = torch.tensor(problem.size)[:, None, None] - 1
@@ -144,9 +150,9 @@ def sample(problem: Problem) -> Comparison:
 
 
 def sample_and_remap(problem: Problem) -> Comparison:
-    """Against OpenCV, which only copies: the pixels behind the normalised values are the same."""
-    image, _ = rivals.scene(problem.size, problem.seed)
-    phi = rivals.ideal_grid(problem)
+    """Against OpenCV, which only copies; the pixels behind our normalised values are the same."""
+    image, _ = problems.scene(problem.size, problem.seed)
+    phi = problems.ideal_grid(problem)
     interleaved = image[0].permute(1, 2, 0).numpy()
     maps = rivals.opencv_maps(phi, problem.size)
 
@@ -162,8 +168,8 @@ def sample_and_remap(problem: Problem) -> Comparison:
 
 
 def boundary_mask(problem: Problem) -> Comparison:
-    """Against the same comparisons of neighbours in NumPy: equal."""
-    _, labels = rivals.scene(problem.size, problem.seed)
+    """Against the same comparisons of neighbours in NumPy; equal."""
+    _, labels = problems.scene(problem.size, problem.seed)
 
     def check(mask: Tensor, rival: Array) -> None:
         _require(bool((mask[0].numpy() == rival).all()), "the masks differ")
@@ -174,8 +180,8 @@ def boundary_mask(problem: Problem) -> Comparison:
 
 
 def nearest_boundary(problem: Problem, *, classes: Sequence[int] | None = None) -> Comparison:
-    """Against a distance transform: distances are equal, and ours are boundary pixels."""
-    _, labels = rivals.scene(problem.size, problem.seed)
+    """Against a distance transform; distances are equal, and our points are boundary pixels."""
+    _, labels = problems.scene(problem.size, problem.seed)
     extent = np.array(problem.size)[:, None, None] - 1
     at_rows, at_cols = rivals.grid_pixels(TENSOR_SIZE, problem.size)
     at = np.stack(np.meshgrid(at_rows, at_cols, indexing="ij"))
@@ -195,7 +201,7 @@ def nearest_boundary(problem: Problem, *, classes: Sequence[int] | None = None) 
 
 
 def solve_sampling(problem: Problem, *, size: Size = TENSOR_SIZE, items: int = 128) -> Comparison:
-    """A batch against a sparse solution each: equal to 1e-6. Only the problem's seed matters."""
+    """A batch against one sparse solution per item; equal to 1e-6. Only ``problem.seed`` counts."""
     generator = torch.Generator().manual_seed(problem.seed)
     targets = torch.rand((items, 2, *size), generator=generator)
     system = rivals.sampling_system(size)
@@ -212,12 +218,12 @@ def solve_sampling(problem: Problem, *, size: Size = TENSOR_SIZE, items: int = 1
 def inference(problem: Problem) -> Comparison:
     """Adaptive inference against stock uniform inference with the same base network.
 
-    Ours is prepared as the commands do it; the rival's network is as PyTorch builds it. They sample
-    different pixels, so ours is checked against its own steps, unfused.
+    Our model is prepared as the commands prepare it; the rival's network is as PyTorch builds it.
+    The two sample different pixels, so our labels are checked against our own steps, unfused.
     """
-    image, _ = rivals.scene(problem.size, problem.seed)
-    stock = rivals.adaptive_model(problem).segmenter
-    model = prepare_for_inference(rivals.adaptive_model(problem))
+    image, _ = problems.scene(problem.size, problem.seed)
+    stock = problems.adaptive_model(problem).segmenter
+    model = prepare_for_inference(problems.adaptive_model(problem))
 
     def check(labels: Tensor, rival: Tensor) -> None:
         _require(labels.shape == rival.shape, f"{labels.shape} is not {rival.shape}")
@@ -235,7 +241,7 @@ def inference(problem: Problem) -> Comparison:
 def across_backends(
     compare: Callable[[Problem], Comparison], problem: Problem, *, ours: str, rival: str
 ) -> Comparison:
-    """One operation on one backend against itself on another: the results are the same."""
+    """One operation on one backend against the same on another; the results are equal."""
     function = compare(problem).ours
 
     def on(backend: str) -> Any:
@@ -259,12 +265,12 @@ def _require(condition: bool, message: str) -> None:
 
 def _check_close(ours: Any, rival: Any, tolerance: float = _TOLERANCE) -> None:
     worst = (torch.as_tensor(ours) - torch.as_tensor(rival)).abs_().amax().item()
-    # NaN is at most nothing.
+    # A NaN is not below any tolerance, so it is a disagreement.
     _require(worst <= tolerance, f"values differ by up to {worst:.2g}, more than {tolerance:.0e}")
 
 
 def _check_labels(labels: Tensor, values: Tensor) -> None:
-    """Labels (1, H, W) are the argmax of values (1, C, H, W), but for near ties."""
+    """Check that labels (1, H, W) are the argmax of values (1, C, H, W), except for near ties."""
     won = values.gather(1, labels[:, None].long())[:, 0]
     worst = (values.amax(1) - won).max().item()
     lowest, highest = values.aminmax()
@@ -273,7 +279,7 @@ def _check_labels(labels: Tensor, values: Tensor) -> None:
 
 
 def _delaunay_pixels(phi: Tensor, size: Size) -> Array:
-    """Pixels whose triangle is one of Delaunay's too, (H, W) bool."""
+    """Pixels whose triangle is also in Delaunay's triangulation, (H, W) bool."""
     points = rivals.pixel_points(phi[0].numpy(), size)
     theirs = np.sort(rivals.scipy("spatial").Delaunay(points).simplices.astype(np.int64), axis=1)
     ours = np.sort(ops.triangles(phi, size)[0].numpy(), axis=1)

@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the operations are measured on, and what a user would take instead of them.
+"""The rivals: what a user would take instead of each operation.
 
-Inputs come from a drawn street scene. Score maps imitate a trained network: the scene's labels at
-the points of its ideal sampling tensor, confident inside of things, blurred at their boundaries,
-with a little noise. Pure noise is the other extreme, which no network gives.
-
-Rivals are called the fastest way their library offers; whatever a user would prepare once and keep
-(maps, matrices, networks) is prepared outside of the timed function. SciPy is imported where it is
-used: the package does not need it.
+Each rival is called the fastest way that its library offers. What a user would prepare once and
+keep (maps, matrices, networks) is prepared outside the timed function. SciPy is imported only where
+it is used, because the package does not need it.
 """
 
 from __future__ import annotations
@@ -15,8 +11,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,112 +20,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adaseg_fast import ops
-from adaseg_fast.data.readers.synthetic import SyntheticScenes
-from adaseg_fast.nn import AdaptiveDownsampler, AdaptiveSegmenter, DoubleUNet, UNet
 from adaseg_fast.nn.downsample import IMAGE_MEAN, IMAGE_STD
 
 Array = NDArray[Any]
 Size = tuple[int, int]
 
-# One thread for SciPy's linear algebra: more slow down the many tiny systems solved here, griddata
-# 20 x. Its OpenBLAS reads this when it is loaded, which other packages may cause as well.
+# SciPy's linear algebra gets one thread: with more, the many tiny systems solved here take longer,
+# and griddata takes 20 times as long. OpenBLAS reads this variable when it is loaded, and other
+# packages may load it too.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-TENSOR_SIZE = (8, 8)
-TARGETS = SyntheticScenes.info.targets
-_AUX_SIZE = (32, 32)
-
-
-class Problem(NamedTuple):
-    """The sizes of a comparison.
-
-    Attributes:
-        classes: number of scores a point.
-        grid: (h, w), the working size.
-        size: (H, W) of the image.
-        seed: of the scene, the noise and the networks.
-    """
-
-    classes: int = 19
-    grid: Size = (128, 128)
-    size: Size = (1024, 2048)
-    seed: int = 0
-
-
-# --- Inputs ---------------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=4)
-def scene(size: Size, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Image (1, 3, H, W) uint8, interleaved as decoders give it, and labels (1, H, W) uint8."""
-    frame = SyntheticScenes(1, seed=seed, size=size, split="demo")[0]
-    image, labels = torch.from_numpy(frame.image), torch.from_numpy(frame.labels)
-    return image.permute(2, 0, 1)[None], labels[None]
-
-
-def ideal_grid(problem: Problem) -> Tensor:
-    """The sampling tensor that the scene asks for (eq. 2), at the working size: (1, 2, h, w)."""
-    _, labels = scene(problem.size, problem.seed)
-    nearest = ops.nearest_boundary(labels, TENSOR_SIZE, classes=TARGETS)
-    return ops.resize_sampling_tensor(ops.solve_sampling(nearest), problem.grid)
-
-
-def network_scores(problem: Problem, phi: Tensor) -> Tensor:
-    """Scores like a trained network's at the points of ``phi``: (1, C, h, w) float32, contiguous.
-
-    8 times the one-hot labels, blurred with 1-2-1 in both directions, plus 0.3 times normal noise.
-    The scene has 11 classes: more are made by giving the right half of the picture labels of its
-    own (one straight boundary in all, 22 classes at most), fewer by taking labels together.
-    """
-    _, labels = scene(problem.size, problem.seed)
-    small = ops.sample(labels[None], phi)[0].long()
-    known = len(SyntheticScenes.info.classes)
-    half = small.shape[2] // 2
-    small[:, :, half:] += known * (small[:, :, half:] + known < problem.classes)
-    confident = F.one_hot(small % problem.classes, problem.classes).permute(0, 3, 1, 2).float()
-    kernel = torch.tensor([1.0, 2.0, 1.0]) / 4
-    blur = (kernel[:, None] * kernel).expand(problem.classes, 1, 3, 3)
-    padded = F.pad(confident, (1, 1, 1, 1), mode="replicate")
-    blurred = F.conv2d(padded, blur, groups=problem.classes)
-    return (8 * blurred + 0.3 * noise_scores(problem)).contiguous()
-
-
-def noise_scores(problem: Problem) -> Tensor:
-    """Normal noise, (1, C, h, w) float32."""
-    generator = torch.Generator().manual_seed(problem.seed)
-    return torch.randn((1, problem.classes, *problem.grid), generator=generator)
-
-
-def affine_scores(problem: Problem) -> Tensor:
-    """Scores affine in the position on the uniform grid, which every interpolation reproduces.
-
-    Of 5 classes at most: (1, C, h, w) float32.
-    """
-    generator = torch.Generator().manual_seed(problem.seed)
-    classes = min(problem.classes, 5)
-    slopes = torch.randn((classes, 2), generator=generator)
-    shift = torch.randn((classes, 1, 1), generator=generator)
-    grid = ops.uniform_sampling_tensor(problem.grid)[0]
-    return (torch.einsum("ck,khw->chw", slopes, grid) + shift)[None]
-
-
-def adaptive_model(problem: Problem) -> AdaptiveSegmenter:
-    """The paper's networks around our operations, in evaluation mode.
-
-    Untrained, but for the last layer of the auxiliary network: drawn instead of zero, it gives a
-    grid that is not uniform.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(problem.seed)
-        sampler = DoubleUNet(TENSOR_SIZE, input_size=_AUX_SIZE)
-        nn.init.normal_(sampler.offset.weight, std=0.001)
-        segmenter = UNet(problem.classes)
-    downsampler = AdaptiveDownsampler(sampler, _AUX_SIZE, problem.grid)
-    return AdaptiveSegmenter(segmenter, downsampler).eval()
-
-
-# --- Rivals ---------------------------------------------------------------------------------------
 
 
 def scipy(part: str) -> Any:
@@ -139,17 +37,17 @@ def scipy(part: str) -> Any:
 
 
 def torch_interpolate(scores: Tensor, size: Size) -> Tensor:
-    """Bilinear, corners aligned as in the paper's sampling tensors: (1, C, H, W)."""
+    """Bilinear scores, corners aligned as in the paper's sampling tensors, (1, C, H, W)."""
     return F.interpolate(scores, size=size, mode="bilinear", align_corners=True)
 
 
 def torch_interpolate_argmax(scores: Tensor, size: Size) -> Tensor:
-    """Labels as nearly every segmentation code gets them: (1, H, W) int64."""
+    """Labels as nearly every segmentation code computes them, (1, H, W) int64."""
     return torch_interpolate(scores, size).argmax(1)
 
 
 def griddata(scores: Array, phi: Array, size: Size) -> Array:
-    """The paper's own method: Delaunay's triangulation of the points, (C, H, W) float64.
+    """The paper's own method, on Delaunay's triangulation of the points, (C, H, W) float64.
 
     Args:
         scores: (C, h, w).
@@ -169,7 +67,7 @@ def pixel_points(phi: Array, size: Size) -> Array:
 
 
 def torch_sample(image: Tensor, phi: Tensor) -> Tensor:
-    """To float, normalise, nearest pixels: `F.grid_sample` knows no uint8 on the CPU."""
+    """Normalise in float, then take nearest pixels: on the CPU `F.grid_sample` takes no uint8."""
     mean, std = (torch.tensor(x).view(1, 3, 1, 1) for x in (IMAGE_MEAN, IMAGE_STD))
     normalised = (image.float() - mean) / std
     at = 2 * phi.flip(1).permute(0, 2, 3, 1) - 1
@@ -177,21 +75,21 @@ def torch_sample(image: Tensor, phi: Tensor) -> Tensor:
 
 
 def opencv_maps(phi: Tensor, size: Size) -> Array:
-    """What `opencv_sample` wants to know of ``phi``: columns and rows, (h, w, 2) int16.
+    """The maps of ``phi`` for `opencv_sample`: columns and rows, (h, w, 2) int16.
 
-    The form of maps that is the fastest for nearest pixels: rounded beforehand.
+    Maps rounded beforehand are the fastest form for nearest pixels.
     """
     rows, cols = (phi[0].double() * (torch.tensor(size)[:, None, None] - 1)).round().numpy()
     return np.stack([cols, rows], axis=-1).astype(np.int16)
 
 
 def opencv_sample(image: Array, maps: Array) -> Array:
-    """Nearest pixels of an (H, W, 3) image, not normalised: (h, w, 3)."""
+    """Nearest pixels of an (H, W, 3) image, not normalised, (h, w, 3)."""
     return np.asarray(cv2.remap(image, maps, np.empty(0, np.uint16), cv2.INTER_NEAREST))
 
 
 def boundaries(labels: Array, classes: Sequence[int] | None = None) -> Array:
-    """Pixels with a 4-neighbour of another label, in NumPy: (H, W) bool."""
+    """Pixels with a 4-neighbour of another label, in NumPy, (H, W) bool."""
     mask = np.zeros(labels.shape, bool)
     wanted = np.ones(labels.shape, bool) if classes is None else np.isin(labels, classes)
     down = (labels[1:] != labels[:-1]) & (wanted[1:] | wanted[:-1])
@@ -204,7 +102,7 @@ def boundaries(labels: Array, classes: Sequence[int] | None = None) -> Array:
 
 
 def distance_transform(labels: Array, size: Size, classes: Sequence[int] | None = None) -> Array:
-    """Nearest boundary pixel to each point of the uniform grid, in pixels: (2, h, w) int32."""
+    """The boundary pixel nearest to each point of the uniform grid, in pixels, (2, h, w) int32."""
     mask = boundaries(labels, classes)
     transform = scipy("ndimage").distance_transform_edt
     nearest = transform(~mask, return_distances=False, return_indices=True)
@@ -222,8 +120,8 @@ def sampling_system(size: Size, lam: float = 1.0) -> tuple[Any, Array, Array]:
     """The sparse system of eq. (2) subject to eq. (3), both coordinates in one.
 
     Returns:
-        The matrix over the unknowns (CSC), which coordinates are unknown, (2, h, w) bool, and the
-        right-hand side's part that does not depend on the targets.
+        The matrix over the unknowns (CSC); which coordinates are unknown, (2, h, w) bool; and the
+        part of the right-hand side that does not depend on the targets.
     """
     sparse = scipy("sparse")
     h, w = size
@@ -243,7 +141,7 @@ def sampling_system(size: Size, lam: float = 1.0) -> tuple[Any, Array, Array]:
 
 
 def spsolve_each(targets: Array, system: tuple[Any, Array, Array]) -> Array:
-    """argmin of (2) subject to (3) by one sparse solution an item: (N, 2, h, w) float64."""
+    """The argmin of (2) subject to (3), one sparse solution per item, (N, 2, h, w) float64."""
     spsolve = scipy("sparse.linalg").spsolve
     matrix, unknown, pull = system
     solution = np.zeros(targets.shape)
@@ -255,7 +153,7 @@ def spsolve_each(targets: Array, system: tuple[Any, Array, Array]) -> Array:
 
 @torch.inference_mode()
 def stock_inference(segmenter: nn.Module, image: Tensor, grid: Size) -> Tensor:
-    """A uniform pipeline of stock parts: uint8 image to labels, (1, H, W) int64."""
+    """A uniform pipeline of stock parts, from a uint8 image to labels, (1, H, W) int64."""
     mean, std = (torch.tensor(x).view(1, 3, 1, 1) / 255 for x in (IMAGE_MEAN, IMAGE_STD))
     normalised = (image.float() / 255 - mean) / std
     small = F.interpolate(normalised, size=grid, mode="bilinear", antialias=False)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure each operation against its rival, and the stages of a whole inference.
+"""Time each operation against its rival, and the stages of a whole inference.
 
-Medians of repeated calls in one process, after a call that checks the results. Both sides get the
-same number of threads.
+Times are medians of repeated calls in one process, after a call that checks the results. Both sides
+get the same number of threads.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ import cv2
 from tqdm import tqdm
 
 import adaseg_fast
-from adaseg_fast.engine.benchmark import comparisons, rivals
+from adaseg_fast.engine.benchmark import comparisons, problems
 from adaseg_fast.engine.benchmark.comparisons import Comparison, Disagreement
-from adaseg_fast.engine.benchmark.rivals import TARGETS, Problem, Size
+from adaseg_fast.engine.benchmark.problems import TARGETS, Problem, Size
 from adaseg_fast.engine.benchmark.table import Benchmark, Timing
-from adaseg_fast.engine.evaluation.evaluate import environment
-from adaseg_fast.engine.models.cost import STAGES, predict_in_stages
+from adaseg_fast.engine.environment import Environment, environment
+from adaseg_fast.engine.models.inference import STAGES, predict_in_stages
 from adaseg_fast.nn import prepare_for_inference
 from adaseg_fast.storage import write_json
 
-# No call begins after a function has taken so long in all.
+# After a function has taken this long in all, it is not called again.
 _BUDGET_S = 2.0
-# What takes longer than this when its result is checked is not called again to be timed.
+# A rival that takes longer than this when its result is checked is not called again to be timed.
 _SLOW_S = 10.0
-# Short functions are called in a row for so long, that reading the clock costs nothing.
+# Short functions are called in a row for this long, so that reading the clock costs nothing.
 _LAP_S = 1e-3
 
 _FRAME = Problem()
@@ -48,12 +48,13 @@ class Row:
     """A line of the table to be measured.
 
     Attributes:
-        name, rival: of the two sides.
+        name: of our operation.
+        rival: the name of what it is compared with.
         compare: makes the comparison for a problem.
-        target: the ratio to reach at `problem`.
+        target: the ratio to reach at `problem`; None if there is no target.
         problem: the sizes that the target is meant for.
-        shape: how the sizes read, with fields of `Problem`.
-        needs: "scipy" or a backend that has to be there.
+        shape: the format of the sizes in the table, with fields of `Problem`.
+        needs: "scipy" or a backend that must be available.
     """
 
     name: str
@@ -87,7 +88,7 @@ def _rows() -> tuple[Row, ...]:
         Row("solve_sampling", "spsolve each", c.solve_sampling, 200, shape=batch, needs="scipy"),
         Row("adaptive inference", "stock torch, uniform", c.inference, 4),
     )
-    # The other backend for everybody without a compiler: it may take 2.5 times as long.
+    # The backend for machines without a compiler may take 2.5 times as long.
     numba = [
         replace(
             row,
@@ -115,22 +116,23 @@ def benchmark(
     seed: int = 0,
     quiet: bool = False,
 ) -> Benchmark:
-    """Measure every row on torch's number of threads; writes benchmark.json.
+    """Measure every row with torch's number of threads, and write ``benchmark.json``.
 
     Args:
         output: folder of the file.
         size: (H, W) of the image instead of each row's own.
         classes: number of classes instead of each row's own.
         grid: (h, w), the working size, instead of each row's own.
-        repeat: calls a side at most, at least 1; slow ones get fewer.
+        repeat: the most calls per side, at least 1; slow functions get fewer.
         seed: of the inputs.
-        quiet: no progress bar.
+        quiet: whether to leave out the progress bar.
+
     Raises:
         ValueError: a number is too small, or no scene can be drawn at ``size``.
     """
     for name, number in (("repeat", repeat), ("classes", classes)):
         if number is not None and number < 1:
-            raise ValueError(f"{name} has to be at least 1, got {number}")
+            raise ValueError(f"{name} must be at least 1, got {number}")
     given = {"classes": classes, "grid": grid, "size": size, "seed": seed}
     changes: Any = {name: value for name, value in given.items() if value is not None}
     lines = []
@@ -162,7 +164,7 @@ def measure(row: Row, problem: Problem, repeat: int) -> Timing:
         comparison.check(comparison.ours(), theirs)
     except Disagreement as error:
         return replace(line, note=f"results differ: {error}", disagreement=True)
-    # Another seed is another picture, but no other task.
+    # Another seed gives another picture, but the same task.
     at_own_sizes = problem._replace(seed=row.problem.seed) == row.problem
     return replace(
         line,
@@ -182,7 +184,7 @@ def _missing(needed: str | None) -> str:
 
 
 def laps(function: Callable[[], Any], repeat: int) -> list[float]:
-    """Seconds of at most ``repeat`` calls (or rows of short calls), the first one left out."""
+    """Seconds per call of at most ``repeat`` calls (or rows of short calls), without the first."""
     first = _seconds(function, 1)
     if first >= _BUDGET_S:
         return [first]
@@ -202,16 +204,16 @@ def _seconds(function: Callable[[], Any], calls: int) -> float:
 
 def stage_times(problem: Problem, repeat: int) -> dict[str, float]:
     """Median milliseconds of each stage of adaptive inference."""
-    image, _ = rivals.scene(problem.size, problem.seed)
-    model = prepare_for_inference(rivals.adaptive_model(problem))
+    image, _ = problems.scene(problem.size, problem.seed)
+    model = prepare_for_inference(problems.adaptive_model(problem))
     seconds: list[tuple[float, ...]] = []
     laps(lambda: seconds.append(predict_in_stages(model, image[0]).seconds), repeat)
-    # The first call pays for set-up.
+    # The first call includes the set-up.
     stages = zip(*(seconds[1:] or seconds), strict=True)
     return {name: 1e3 * median(s) for name, s in zip(STAGES, stages, strict=True)}
 
 
-def rival_versions() -> dict[str, str | None]:
-    """Versions of the libraries compared with; None for one that is not installed."""
+def rival_versions() -> Environment:
+    """Versions of the rivals' libraries; None for one that is not installed."""
     has_scipy = importlib.util.find_spec("scipy")
     return {"opencv": cv2.__version__, "scipy": version("scipy") if has_scipy else None}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a benchmark found, as a table and as plain values.
+"""The table that ``benchmark`` prints, and its plain values.
 
-A ratio is the rival's time over ours: above 1 ours is the faster.
+A ratio is the rival's time divided by ours: above 1 ours is faster.
 """
 
 from __future__ import annotations
@@ -9,18 +9,23 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from adaseg_fast.engine.environment import Environment
+from adaseg_fast.engine.tables import text_table
+
 
 @dataclass(frozen=True)
 class Timing:
     """A line of the table.
 
     Attributes:
-        name, rival: of the two sides.
+        name: of our operation.
+        rival: the name of what it is compared with.
         shape: the sizes, in words.
-        ours_ms, rival_ms: medians; None where nothing was measured.
-        target: the ratio to reach; None where it is meant for other sizes.
-        note: why nothing was measured.
-        disagreement: whether that is because the results differ.
+        ours_ms: our median time in milliseconds; None if nothing was measured.
+        rival_ms: the rival's, likewise.
+        target: the ratio to reach; None if it is meant for other sizes.
+        note: why nothing was measured; empty otherwise.
+        disagreement: whether nothing was measured because the results differ.
     """
 
     name: str
@@ -34,14 +39,14 @@ class Timing:
 
     @property
     def ratio(self) -> float | None:
-        """The rival's time over ours."""
+        """The rival's time divided by ours; None if nothing was measured."""
         if self.ours_ms is None or self.rival_ms is None:
             return None
         return self.rival_ms / self.ours_ms
 
     @property
     def reached(self) -> bool | None:
-        """Whether the ratio meets the target; None without either."""
+        """Whether the ratio meets the target; None if either is missing."""
         if self.ratio is None or self.target is None:
             return None
         return self.ratio >= self.target
@@ -53,7 +58,7 @@ class Benchmark:
 
     timings: tuple[Timing, ...]
     stages_ms: dict[str, float]
-    environment: dict[str, Any]
+    environment: Environment
 
     @property
     def disagreements(self) -> int:
@@ -69,28 +74,22 @@ class Benchmark:
         }
 
 
-def table(result: Benchmark) -> str:
-    """The benchmark as text."""
-    head = ("", "sizes", "ours, ms", "rival", "rival, ms", "ratio", "target", "reached")
-    rows = [head]
+def benchmark_table(result: Benchmark) -> str:
+    """The table, the time of each stage of adaptive inference, and the versions, as text."""
+    rows = [("", "sizes", "ours, ms", "rival", "rival, ms", "ratio", "target", "reached", "")]
     for t in result.timings:
         reached = {None: "-", True: "yes", False: "NO"}[t.reached]
-        figures = (_figure(t.rival_ms), _figure(t.ratio), _figure(t.target), reached)
-        rows.append((t.name, t.shape, _figure(t.ours_ms), t.rival, *figures))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    left = {0, 1, 3}
-    lines = []
-    for row, note in zip(rows, ["", *(t.note for t in result.timings)], strict=True):
-        cells = zip(row, widths, strict=True)
-        padded = [x.ljust(n) if k in left else x.rjust(n) for k, (x, n) in enumerate(cells)]
-        lines.append("  ".join([*padded, note]).rstrip())
+        times = (_number(t.ours_ms), t.rival, _number(t.rival_ms))
+        rows.append((t.name, t.shape, *times, _number(t.ratio), _number(t.target), reached, t.note))
     total = sum(result.stages_ms.values())
-    stages = ", ".join(f"{name} {_figure(ms)}" for name, ms in result.stages_ms.items())
+    stages = ", ".join(f"{name} {_number(ms)}" for name, ms in result.stages_ms.items())
     versions = ", ".join(f"{name} {value}" for name, value in result.environment.items())
-    return "\n".join([*lines, "", f"adaptive inference, {_figure(total)} ms: {stages}", versions])
+    inference = f"adaptive inference, {_number(total)} ms: {stages}"
+    return f"{text_table(rows, left=(0, 1, 3, 8))}\n\n{inference}\n{versions}"
 
 
-def _figure(number: float | None) -> str:
+def _number(number: float | None) -> str:
+    """About three digits, "-" for None."""
     if number is None:
         return "-"
     decimals = 0 if number >= 100 else 1 if number >= 10 else 2 if number >= 1 else 3

@@ -3,43 +3,37 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
 
-import numpy as np
-import torch
-
-import adaseg_fast
 from adaseg_fast.data import DatasetInfo, Frame, SegmentationDataset
+from adaseg_fast.engine.environment import environment
 from adaseg_fast.engine.evaluation.measures import Labels, Measures, measure
-from adaseg_fast.engine.models.cost import (
-    STAGES,
-    model_multiply_adds,
-    operation_multiply_adds,
-    predict_in_stages,
-)
-from adaseg_fast.engine.models.files import SegmenterConfig
-from adaseg_fast.engine.training.batches import frame_tensors
+from adaseg_fast.engine.evaluation.options import DEFAULT_OPTIONS, MeasureOptions
+from adaseg_fast.engine.evaluation.records import EvaluationRecord, ResultRecord
+from adaseg_fast.engine.models.config import SegmenterConfig
+from adaseg_fast.engine.models.cost import model_multiply_adds, operation_multiply_adds
+from adaseg_fast.engine.models.frames import frame_tensors
+from adaseg_fast.engine.models.inference import STAGES, predict_in_stages
 from adaseg_fast.metrics import ConfusionMatrix
 from adaseg_fast.nn import AdaptiveSegmenter, prepare_for_inference
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One model (or one way of sampling) on one split.
+    """What was found for one model, or for one way of sampling, on a set of frames.
 
     Attributes:
-        name: for tables.
+        name: the name in tables.
         sampling: "uniform", "adaptive" or "ideal".
         size: the working size.
-        measures: the metrics, of all frames.
-        network: the base network's name, empty where no network is involved.
-        multiply_adds: by network, empty likewise.
-        operations: multiply-adds of sampling and interpolating the first frame, 0 likewise.
-        seconds: by stage, of every frame.
+        measures: the metrics of all frames.
+        network: the base network's name; empty if no network was used.
+        multiply_adds: of each network for one image; empty if no network was used.
+        operations: multiply-adds of sampling and interpolating the first frame; 0 if no network was
+            used.
+        seconds: for each stage, the seconds of every frame.
     """
 
     name: str
@@ -53,27 +47,31 @@ class Evaluation:
 
     @property
     def info(self) -> DatasetInfo:
+        """The classes of the frames."""
         return self.measures.info
 
     @property
     def confusion(self) -> ConfusionMatrix:
+        """The confusion matrix of all frames."""
         return self.measures.confusion
 
     @property
     def mean_iou(self) -> float:
+        """Mean IoU over all classes; NaN if none occurs."""
         return self.confusion.mean_iou()
 
     @property
     def target_iou(self) -> float:
+        """Mean IoU over the target classes; NaN if none occurs."""
         return self.confusion.mean_iou(self.info.targets)
 
     @property
     def latency(self) -> float:
-        """Median seconds a frame, all stages."""
+        """Median seconds per frame, all stages together; NaN if nothing was predicted."""
         totals = [sum(laps) for laps in zip(*self.seconds.values(), strict=True)]
         return median(totals) if totals else float("nan")
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> ResultRecord:
         """Plain values, for JSON."""
         return {
             "name": self.name,
@@ -81,7 +79,7 @@ class Evaluation:
             "size": self.size,
             "network": self.network,
             **self.measures.record(),
-            "multiply_adds": self.multiply_adds,
+            "multiply_adds": dict(self.multiply_adds),
             "operation_multiply_adds": self.operations,
             "median_ms": {s: 1e3 * median(v) for s, v in self.seconds.items() if v},
             "latency_ms": 1e3 * self.latency,
@@ -92,19 +90,21 @@ def evaluate(
     model: AdaptiveSegmenter,
     config: SegmenterConfig,
     frames: SegmentationDataset,
+    options: MeasureOptions = DEFAULT_OPTIONS,
     *,
     name: str | None = None,
-    **how: Any,
 ) -> Evaluation:
-    """Predict every frame of a split and compare at its own resolution.
+    """Predict every frame and compare it with the truth at the frame's own resolution.
 
     Args:
-        name: for tables; what the model says of itself if None.
-        how: ``metrics``, ``crop``, ``workers`` and ``quiet`` of `measure`. Workers compete for the
-            processor, so for undisturbed latencies there should be none.
+        model: in evaluation mode, on the device that it is to compute on.
+        config: the model's settings.
+        frames: of the classes that the model was trained for.
+        options: metrics, crop and threads.
+        name: the name in tables; `SegmenterConfig.label` if None.
 
     Raises:
-        ValueError: the model was trained for other classes.
+        ValueError: the model was trained for other classes; or as in `measure`.
     """
     check_classes(config, frames.info)
     name = name or config.label
@@ -115,7 +115,7 @@ def evaluate(
     def label(index: int, frame: Frame) -> Labels:
         nonlocal operations
         image, _ = frame_tensors(frame)
-        if index == 0:  # the first call pays for set-up, too
+        if index == 0:  # also takes the set-up out of the first frame's time
             operations = operation_multiply_adds(prepared, image)
         result = predict_in_stages(prepared, image)
         for stage, lap in zip(STAGES, result.seconds, strict=True):
@@ -123,7 +123,7 @@ def evaluate(
         labels: Labels = result.labels.numpy()
         return labels
 
-    measures = measure(frames, label, name=name, **how)
+    measures = measure(frames, label, options, name=name)
     sampling = "uniform" if config.sampler is None else "adaptive"
     costs = model_multiply_adds(model)
     return Evaluation(
@@ -132,7 +132,11 @@ def evaluate(
 
 
 def check_classes(config: SegmenterConfig, info: DatasetInfo) -> None:
-    """Refuse to measure a model on a data set of other classes than it knows."""
+    """Refuse to measure a model on classes that it was not trained for.
+
+    Raises:
+        ValueError: the classes differ.
+    """
     if config.classes != info.classes:
         raise ValueError(
             f"the model knows the classes {', '.join(config.classes)}; "
@@ -146,8 +150,16 @@ def evaluation_record(
     crop: str,
     models: Sequence[str],
     results: Sequence[Evaluation],
-) -> dict[str, Any]:
-    """What ``evaluation.json`` holds: which frames, which models, what was found."""
+) -> EvaluationRecord:
+    """What ``evaluation.json`` holds: which frames, which models, what was found.
+
+    Args:
+        frames: the frames measured.
+        split: names of their splits.
+        crop: "square" or "none".
+        models: names of the model files.
+        results: what was found.
+    """
     return {
         "data": frames.info.name,
         "split": list(split),
@@ -156,17 +168,4 @@ def evaluation_record(
         "models": list(models),
         "environment": environment(),
         "results": [result.record() for result in results],
-    }
-
-
-def environment() -> dict[str, Any]:
-    """Versions and settings that figures depend on."""
-    return {
-        "adaseg_fast": adaseg_fast.__version__,
-        **adaseg_fast.build_info(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "threads": torch.get_num_threads(),
     }

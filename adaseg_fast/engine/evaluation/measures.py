@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The metrics of one evaluation, counted frame by frame, by several threads if wished."""
+"""The metrics of one evaluation, counted frame by frame, in several threads on request."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +14,9 @@ from tqdm import tqdm
 
 from adaseg_fast.data import DatasetInfo, Frame, SegmentationDataset
 from adaseg_fast.data.transforms import square_crop
+from adaseg_fast.engine.evaluation.options import DEFAULT_OPTIONS, METRICS, MeasureOptions
+from adaseg_fast.engine.evaluation.records import MeasuresRecord
 from adaseg_fast.metrics import BoundaryF, ConfusionMatrix, ObjectRecall, TrimapAccuracy
-
-METRICS = ("iou", "trimap", "objects", "boundary")
 
 Labels = NDArray[np.uint8]
 
@@ -26,18 +25,19 @@ class Measures:
     """The chosen metrics of a set of frames.
 
     Args:
-        info: the classes; objects are those of its target classes.
-        metrics: names from `METRICS`. IoU is always there, since it costs next to nothing.
+        info: the classes; the objects counted are those of its target classes.
+        metrics: names from `METRICS`. IoU is always measured.
 
     Attributes:
-        confusion: for IoU.
-        trimap, trimap_targets: around all boundaries, and around those of the target classes
-            (not where all classes are targets).
-        objects: recall by size.
-        boundary: F-score.
+        confusion: the counts that IoU follows from.
+        trimap: accuracy around all boundaries, or None.
+        trimap_targets: accuracy around the boundaries of the target classes, or None; also None if
+            every class is a target class.
+        objects: recall by size, or None.
+        boundary: F-score, or None.
 
     Raises:
-        ValueError: a name is none of `METRICS`.
+        ValueError: a name is not in `METRICS`.
     """
 
     def __init__(self, info: DatasetInfo, metrics: Sequence[str] = ("iou",)) -> None:
@@ -65,17 +65,17 @@ class Measures:
             self.objects.update(predicted, frame.labels, frame.instances)
 
     def merge(self, other: Measures) -> None:
-        """Take over what ``other`` has counted. The order of merging changes no result."""
+        """Add what ``other`` has counted. The order of merging changes no result."""
         self.confusion.merge(other.confusion)
         for name in ("trimap", "trimap_targets", "objects", "boundary"):
             mine = getattr(self, name)
             if mine is not None:
                 mine.merge(getattr(other, name))
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> MeasuresRecord:
         """Plain values, for JSON."""
         names, iou = self.info.classes, self.confusion.iou()
-        record: dict[str, Any] = {
+        record: MeasuresRecord = {
             "mean_iou": self.confusion.mean_iou(),
             "target_mean_iou": self.confusion.mean_iou(self.info.targets),
             "accuracy": self.confusion.accuracy(),
@@ -98,62 +98,71 @@ class Measures:
 
 
 def cropped(frame: Frame, crop: str) -> Frame:
-    """The central largest square ("square", as in the paper) or the frame as it is ("none")."""
+    """The central largest square ("square", as in the paper) or the frame as it is ("none").
+
+    Raises:
+        ValueError: ``crop`` is neither.
+    """
     if crop not in ("square", "none"):
-        raise ValueError(f"crop has to be 'square' or 'none', got {crop!r}")
+        raise ValueError(f"crop must be 'square' or 'none', got {crop!r}")
     return square_crop(frame) if crop == "square" else frame
 
 
 def measure(
     frames: SegmentationDataset,
     label: Callable[[int, Frame], Labels],
+    options: MeasureOptions = DEFAULT_OPTIONS,
     *,
-    metrics: Sequence[str] = ("iou",),
-    crop: str = "square",
-    workers: int = 0,
     name: str = "",
-    quiet: bool = False,
 ) -> Measures:
     """Label every frame and count.
 
     Args:
-        label: from the number of a frame and the cropped frame to its (H, W) uint8 labels; always
-            called in the caller's thread and in order.
-        workers: threads that read frames ahead and count what was labelled, beside the caller's;
-            0 does all in turn. The result is the same bit for bit.
+        frames: with labels.
+        label: takes the number of a frame and the cropped frame, and returns its (H, W) uint8
+            labels. It is called in the caller's thread and in order.
+        options: metrics, crop and threads.
         name: of the progress bar.
 
     Raises:
-        ValueError: ``workers`` is negative, or as in `Measures` and `cropped`.
+        ValueError: a metric or the crop is unknown, or ``label`` returns a number that is no class.
     """
-    if workers < 0:
-        raise ValueError(f"workers must not be negative, got {workers}")
-    result = Measures(frames.info, metrics)
-    numbers = tqdm(range(len(frames)), desc=name, disable=quiet)
-    if workers == 0:
-        for index in numbers:
-            frame = cropped(frames[index], crop)
-            result.update(label(index, frame), frame)
+    result = Measures(frames.info, options.metrics)
+    numbers = tqdm(range(len(frames)), desc=name, disable=options.quiet)
+    if options.workers:
+        for part in _measure_in_threads(frames, label, options, numbers):
+            result.merge(part)
         return result
-    parts = _Parts(frames.info, metrics)
+    for index in numbers:
+        frame = cropped(frames[index], options.crop)
+        result.update(label(index, frame), frame)
+    return result
+
+
+def _measure_in_threads(
+    frames: SegmentationDataset,
+    label: Callable[[int, Frame], Labels],
+    options: MeasureOptions,
+    numbers: Iterable[int],
+) -> list[Measures]:
+    """What each of ``options.workers`` threads has counted, beside the caller's that labels."""
+    parts, workers = _Parts(frames.info, options.metrics), options.workers
     pool = ThreadPoolExecutor(workers)
     try:
         reading: deque[Future[Frame]] = deque()
         counting: deque[Future[None]] = deque()
         for index in numbers:
             while len(reading) < workers and index + len(reading) < len(frames):
-                reading.append(pool.submit(_read, frames, index + len(reading), crop))
+                reading.append(pool.submit(_read, frames, index + len(reading), options.crop))
             frame = reading.popleft().result()
             counting.append(pool.submit(parts.update, label(index, frame), frame))
-            if len(counting) > 2 * workers:  # each holds a frame
+            if len(counting) > 2 * workers:  # each holds a frame in memory
                 counting.popleft().result()
         for future in counting:
             future.result()
     finally:
         pool.shutdown(cancel_futures=True)
-    for part in parts.all:
-        result.merge(part)
-    return result
+    return parts.all
 
 
 def _read(frames: SegmentationDataset, index: int, crop: str) -> Frame:

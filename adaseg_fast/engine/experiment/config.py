@@ -1,48 +1,62 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an experiment consists of: a TOML file, one of the package's own or anyone's.
+"""The settings of an experiment, as a TOML file holds them.
 
-Each section of the file is one of the dataclasses below, each key one of its attributes. The files
-of the package, ``adaseg_fast/experiments``, hold the paper's settings (sec. 4.1).
+Each section of the file is one of the classes below, each key one of its attributes. The package's
+own files, in ``adaseg_fast/experiments``, hold the paper's settings (sec. 4.1).
 """
 
 from __future__ import annotations
 
-import json
 import sys
+import warnings
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field, json
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-from adaseg_fast.engine.evaluation.measures import METRICS
+from adaseg_fast.engine.evaluation.options import METRICS, Metric
+from adaseg_fast.engine.typed_values import typed
 
 Size = tuple[int, int]
+Side = Annotated[int, Meta(ge=2)]
 # One value, or one for each working size: a size takes that of the largest size not above it.
-BySize = int | dict[int, int]
+BySize = int | Annotated[dict[int, int], Meta(min_length=1)]
+
+
+# What keys of the sections were called in 0.1.0.
+_OLD_NAMES = {
+    "sampler": {
+        "aux_size": "view_size",
+        "rate": "learning_rate",
+        "final_rate": "final_learning_rate",
+    },
+    "segmenter": {"rate": "learning_rate", "final_rate": "final_learning_rate"},
+}
 
 
 class ConfigError(ValueError):
-    """A configuration is missing, no TOML, or holds what no experiment has; names file and key."""
+    """A configuration is missing, is not TOML, or has a wrong key; names file and key."""
 
 
-@dataclass(frozen=True)
-class DataSection:
+class DataSection(Struct, frozen=True, forbid_unknown_fields=True):
     """Which frames.
 
     Attributes:
-        train: as ``--data`` takes it; ``--data`` of the command replaces it.
-        evaluation: the same for the frames that are measured; ``train`` unless said.
-        split, evaluation_split: parts of the data set.
-        targets: classes whose boundaries matter; the data set's own unless said.
+        train: the data set, written as for ``--data``; ``--data`` of the command replaces it.
+        evaluation: the data set to measure, written as for ``--data``; ``train`` if empty.
+        split: the part of the data set to train on.
+        evaluation_split: the part of the data set to measure.
+        targets: classes whose boundaries matter; the data set's own if None.
         seed: of drawn scenes, or of a split chosen at random.
-        cache: keep frames in memory.
-        workers: processes or threads that read frames.
+        cache: whether to keep frames in memory.
+        workers: number of processes or threads that read frames.
     """
 
     train: str = ""
@@ -55,9 +69,8 @@ class DataSection:
     workers: int = 0
 
 
-@dataclass(frozen=True)
-class AugmentationSection:
-    """Bounds of the random changes, as the options of ``train`` are called."""
+class AugmentationSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """Bounds of the random changes of training frames; `Augmentation` says what each means."""
 
     min_scale: float = 1.0
     contrast: float = 0.2
@@ -66,53 +79,59 @@ class AugmentationSection:
     noise: float = 0.01
 
 
-@dataclass(frozen=True)
-class SamplerSection:
+class SamplerSection(Struct, frozen=True, forbid_unknown_fields=True):
     """The auxiliary network and its training.
 
     Attributes:
-        tensor_size, view_size, width, lam: as in `SamplerConfig`; ``view_size`` by working size.
+        epochs: passes over the training frames.
+        learning_rate: of Adam, at the start.
+        batch_size: frames per step; may depend on the size of the view.
+        final_learning_rate: the share of ``learning_rate`` that is left at the end.
+        tensor_size: rows and columns of the sampling tensor.
+        view_size: rows and columns of the view; may depend on the working size.
+        width: number of features of the network.
+        lam: lambda of eq. (2).
         loss: "proposal" or "energy".
-        boundaries: "targets" or "all".
-        crops: random squares of each frame whose boundary points are kept; 0 keeps none and finds
-            them anew each time.
-        epochs, rate, final_rate: see `Schedule`.
-        batch_size: by the size of the view.
-        amp: see `Compute`.
+        boundaries: "targets" for those of the target classes, or "all".
+        crops: number of random squares per frame whose boundary points are kept on disk; with 0
+            none are kept, and boundary points are found again in every epoch.
+        amp: whether to run the network in half precision where that is safe.
     """
 
     epochs: int
-    rate: float
+    learning_rate: float
     batch_size: BySize
-    final_rate: float = 0.05
+    final_learning_rate: float = 0.05
     tensor_size: int = 8
     view_size: BySize = 32
     width: int = 256
     lam: float = 1.0
-    loss: str = "proposal"
-    boundaries: str = "targets"
+    loss: Literal["proposal", "energy"] = "proposal"
+    boundaries: Literal["targets", "all"] = "targets"
     crops: int = 8
     amp: bool = False
 
 
-@dataclass(frozen=True)
-class SegmenterSection:
+class SegmenterSection(Struct, frozen=True, forbid_unknown_fields=True):
     """The base networks and their training.
 
     Attributes:
-        network, width: as in `SegmenterConfig`; no width for others than ``unet``.
-        balance: weigh rare classes more.
-        equal_cost: also train on uniform samples of the size at which that costs as much as the
-            adaptive network with its auxiliary one.
-        epochs, rate, final_rate: see `Schedule`.
-        batch_size: by working size.
-        amp: see `Compute`.
+        epochs: passes over the training frames.
+        learning_rate: of Adam, at the start.
+        batch_size: frames per step; may depend on the working size.
+        final_learning_rate: the share of ``learning_rate`` that is left at the end.
+        network: the base network, a name of `build_network`.
+        width: number of features of ``unet``; None for every other network.
+        balance: whether to weigh rare classes more.
+        equal_cost: whether to train a second uniform model, of the working size at which it costs
+            as much as the adaptive model with its auxiliary network.
+        amp: whether to run the network in half precision where that is safe.
     """
 
     epochs: int
-    rate: float
+    learning_rate: float
     batch_size: BySize
-    final_rate: float = 0.05
+    final_learning_rate: float = 0.05
     network: str = "unet"
     width: int | None = None
     balance: bool = False
@@ -120,50 +139,59 @@ class SegmenterSection:
     amp: bool = False
 
 
-@dataclass(frozen=True)
-class EvaluationSection:
+class EvaluationSection(Struct, frozen=True, forbid_unknown_fields=True):
     """What is measured.
 
     Attributes:
-        metrics: names of `measures.METRICS`.
-        crop: "square" or "none".
-        ceiling: also measure what ideal sampling allows, and what adaptive models lose of it.
-        examples: frames that are drawn.
+        metrics: names of `METRICS`.
+        crop: "square" for the central largest square of each frame, or "none".
+        ceiling: whether to measure also what ideal sampling allows, and what adaptive models lose
+            of it.
+        examples: numbers of the frames to draw.
     """
 
-    metrics: tuple[str, ...] = METRICS
-    crop: str = "square"
+    metrics: tuple[Metric, ...] = METRICS
+    crop: Literal["square", "none"] = "square"
     ceiling: bool = True
     examples: tuple[int, ...] = (0, 1, 2)
 
 
-@dataclass(frozen=True)
-class ExperimentConfig:
+class ExperimentConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """A whole experiment.
 
     Attributes:
-        sizes: the working sizes.
-        seeds: everything is trained once for each.
-        baseline_sizes: working sizes of further uniform models, so that there is one as slow as the
-            largest adaptive one.
+        sizes: the working sizes, at least one.
+        seeds: everything is trained once for each; at least one.
+        data: which frames.
+        sampler: the auxiliary networks.
+        segmenter: the base networks.
+        augmentation: the random changes of training frames.
+        evaluation: what is measured.
+        baseline_sizes: working sizes of further uniform models, so that one of them is as slow as
+            the largest adaptive model.
     """
 
-    sizes: tuple[Size, ...]
-    seeds: tuple[int, ...]
+    sizes: Annotated[tuple[tuple[Side, Side], ...], Meta(min_length=1)]
+    seeds: Annotated[tuple[int, ...], Meta(min_length=1)]
     data: DataSection
     sampler: SamplerSection
     segmenter: SegmenterSection
     augmentation: AugmentationSection = field(default_factory=AugmentationSection)
     evaluation: EvaluationSection = field(default_factory=EvaluationSection)
-    baseline_sizes: tuple[Size, ...] = ()
+    baseline_sizes: tuple[tuple[Side, Side], ...] = ()
 
     def plain(self) -> dict[str, Any]:
-        """As JSON gives it back."""
-        return dict(json.loads(json.dumps(asdict(self))))
+        """Dicts, lists and plain values, as JSON gives them back."""
+        return dict(json.decode(json.encode(self)))
 
 
 def at_size(values: BySize, size: Size) -> int:
-    """The value of the largest size listed that is not above ``size``, else of the smallest."""
+    """The value of the largest listed size that is not above ``size``, else of the smallest.
+
+    Example:
+        >>> at_size({64: 128, 256: 24}, (128, 128)), at_size(32, (128, 128))
+        (128, 32)
+    """
     if isinstance(values, int):
         return values
     below = [listed for listed in values if listed <= min(size)]
@@ -171,7 +199,7 @@ def at_size(values: BySize, size: Size) -> int:
 
 
 def own_experiments() -> tuple[str, ...]:
-    """Names of the configurations that come with the package."""
+    """The names of the configurations that come with the package."""
     folder = files("adaseg_fast") / "experiments"
     found = (Path(entry.name) for entry in folder.iterdir())
     return tuple(sorted(path.stem for path in found if path.suffix == ".toml"))
@@ -181,116 +209,64 @@ def read_config(name: str) -> ExperimentConfig:
     """The configuration in the file ``name``, or the package's own of that name.
 
     Raises:
-        ConfigError: there is none, or it is not of the form that this module describes.
+        ConfigError: there is none, it is not TOML, or it does not hold an experiment.
     """
+    own = files("adaseg_fast") / "experiments" / f"{name}.toml"
     try:
-        if name in own_experiments():
-            text = (files("adaseg_fast") / "experiments" / f"{name}.toml").read_text()
-        else:
-            text = Path(name).read_text()
-        return parse_config(tomllib.loads(text), name)
+        data = own.read_bytes() if name in own_experiments() else Path(name).read_bytes()
     except OSError as error:
         raise ConfigError(
-            f"{name}: cannot be read ({error.strerror}); it is no file, and the package's own "
-            f"experiments are {', '.join(own_experiments())}"
+            f"{name}: cannot be read ({error.strerror}); the package's own experiments are "
+            f"{', '.join(own_experiments())}"
         ) from error
+    try:
+        values = tomllib.loads(data.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{name}: is no TOML ({error})") from error
+        raise ConfigError(f"{name}: is not TOML ({error})") from error
+    return parse_config(values, name)
 
 
 def parse_config(values: Mapping[str, Any], name: str) -> ExperimentConfig:
-    """The configuration that a TOML file holds; ``name`` is for messages."""
-    config: ExperimentConfig = _section(ExperimentConfig, values, name)
-    if not config.sizes or not config.seeds:
-        raise ConfigError(f"{name}: sizes and seeds have to name at least one each")
-    unknown = [metric for metric in config.evaluation.metrics if metric not in METRICS]
-    if unknown:
-        raise ConfigError(f"{name}: evaluation.metrics: {unknown[0]!r} is none of {METRICS}")
-    for key, value, choices in (
-        ("sampler.boundaries", config.sampler.boundaries, ("targets", "all")),
-        ("evaluation.crop", config.evaluation.crop, ("square", "none")),
-    ):
-        if value not in choices:
-            raise ConfigError(f"{name}: {key} is {value!r}, wanted {' or '.join(choices)}")
-    return config
+    """The configuration that the values of a TOML file hold.
 
+    Keys that 0.1.0 called otherwise are still understood, with a `FutureWarning`.
 
-def _section(kind: type, values: Any, place: str) -> Any:
-    """A dataclass filled with the values of a table, each converted to the type of its field."""
-    if not isinstance(values, Mapping):
-        raise ConfigError(f"{place}: a table is wanted, got {values!r}")
-    hints = get_type_hints(kind)
-    unknown = sorted(values.keys() - hints.keys())
-    if unknown:
-        raise ConfigError(f"{place}: {unknown[0]!r} is none of {', '.join(hints)}")
-    given = {
-        key: _section(hints[key], value, f"{place}: {key}")
-        if hints[key] in _SECTIONS
-        else _value(hints[key], value, f"{place}: {key}")
-        for key, value in values.items()
-    }
-    for part in fields(kind):
-        if part.name not in given and part.default is part.default_factory is MISSING:
-            raise ConfigError(f"{place}: {part.name!r} is missing")
-    return kind(**given)
+    Args:
+        values: the tables of the file.
+        name: of the file, for messages.
 
-
-def _value(hint: Any, value: Any, place: str) -> Any:
-    wanted, convert = _CONVERSIONS[hint]
+    Raises:
+        ConfigError: a key is missing, unknown, or has a value of a wrong type.
+    """
+    current, replaced = with_current_names(values)
+    if replaced:
+        renames = ", ".join(f"{old} is now {new}" for old, new in replaced.items())
+        message = f"{name}: keys have new names, and the next version will not accept the old ones"
+        warnings.warn(f"{message}: {renames}", FutureWarning, stacklevel=2)
+    for key in ("sizes", "baseline_sizes"):
+        if isinstance(current.get(key), list):
+            current[key] = [[s, s] if isinstance(s, int) else s for s in current[key]]
     try:
-        return convert(value)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{place}: {wanted} is wanted, got {value!r}") from error
+        return typed(current, ExperimentConfig)
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from error
 
 
-def _exactly(kind: type, value: Any) -> Any:
-    if type(value) is not kind:
-        raise TypeError
-    return value
+def with_current_names(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values of a configuration under today's names, where 0.1.0 had others.
 
-
-def _real(value: Any) -> float:
-    if type(value) not in (int, float):
-        raise TypeError
-    return float(value)
-
-
-def _each(kind: type, value: Any) -> tuple[Any, ...]:
-    return tuple(_exactly(kind, item) for item in _exactly(list, value))
-
-
-def _by_size(value: Any) -> BySize:
-    if isinstance(value, dict) and value:
-        return {int(size): int(_exactly(int, entry)) for size, entry in value.items()}
-    return int(_exactly(int, value))
-
-
-def _size(value: Any) -> Size:
-    rows, cols = (value, value) if type(value) is int else _each(int, value)
-    if min(rows, cols) < 2:
-        raise ValueError
-    return rows, cols
-
-
-def _sizes(value: Any) -> tuple[Size, ...]:
-    return tuple(_size(item) for item in _exactly(list, value))
-
-
-_CONVERSIONS: dict[Any, tuple[str, Any]] = {
-    hint: (wanted, convert)
-    for hint, wanted, convert in (
-        (str, "a text", lambda value: _exactly(str, value)),
-        (bool, "true or false", lambda value: _exactly(bool, value)),
-        (int, "a whole number", lambda value: _exactly(int, value)),
-        (int | None, "a whole number", lambda value: _exactly(int, value)),
-        (float, "a number", _real),
-        (BySize, "a whole number, or one for each size as {64 = 128, 128 = 32},", _by_size),
-        (tuple[int, ...], "a list of whole numbers", lambda value: _each(int, value)),
-        (tuple[str, ...], "a list of texts", lambda value: _each(str, value)),
-        (tuple[str, ...] | None, "a list of texts", lambda value: _each(str, value)),
-        (tuple[Size, ...], "a list of sizes, 64 or [64, 96],", _sizes),
-    )
-}
-_SECTIONS = (
-    DataSection, AugmentationSection, SamplerSection, SegmenterSection, EvaluationSection,
-)  # fmt: skip
+    Returns:
+        The values, and today's name (``section.key``) of each old one that was found.
+    """
+    current, replaced = dict(values), {}
+    for section, names in _OLD_NAMES.items():
+        table = values.get(section)
+        if not isinstance(table, Mapping):
+            continue
+        table = dict(table)
+        for old, new in names.items():
+            if old in table and new not in table:
+                table[new] = table.pop(old)
+                replaced[f"{section}.{old}"] = f"{section}.{new}"
+        current[section] = table
+    return current, replaced

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""At which working size a uniform model costs as much as an adaptive one."""
+"""The working size at which a uniform model costs as much as an adaptive one."""
 
 from __future__ import annotations
 
 import torch
 
+from adaseg_fast.engine.models.config import SamplerConfig
 from adaseg_fast.engine.models.cost import multiply_adds
-from adaseg_fast.engine.models.files import SamplerConfig, build_sampler
-from adaseg_fast.engine.models.networks import build_network, size_step
+from adaseg_fast.engine.models.networks import build_network, build_sampler, size_step
 
 Size = tuple[int, int]
 
@@ -15,16 +15,18 @@ Size = tuple[int, int]
 def equal_cost_size(
     network: str, width: int | None, num_classes: int, size: Size, sampler: SamplerConfig
 ) -> Size:
-    """The size, not below ``size``, whose multiply-adds come nearest to the adaptive model's.
+    """The size, at least ``size``, whose multiply-adds come nearest to the adaptive model's.
 
     Args:
-        network, width, num_classes: of the base network, see `networks.build_network`.
+        network: the base network, a name of `build_network`.
+        width: its number of features; None for networks other than ``unet``.
+        num_classes: number of classes.
         size: the adaptive model's working size.
-        sampler: its auxiliary network.
+        sampler: the adaptive model's auxiliary network.
 
     Returns:
-        A size of the aspect of ``size``, of multiples that the network takes. It is ``size`` itself
-        where the auxiliary network costs less than half of what the next size adds.
+        A size of the aspect of ``size`` that the network accepts. It is ``size`` itself if the
+        auxiliary network costs less than half of what the next size adds.
     """
     with torch.device("meta"):
         base, auxiliary = build_network(network, num_classes, width), build_sampler(sampler)

@@ -1,35 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The results of an experiment as tables, in the form of the paper's Tables 2 to 5, in Markdown."""
+"""``results.md``: an experiment's results in tables of the form of the paper's Tables 2 to 5."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
-from adaseg_fast.engine.evaluation.curves import about_frames
-from adaseg_fast.engine.experiment.results import Group, Record, Results
-from adaseg_fast.engine.models.cost import STAGES
-
-Row = Sequence[str]
+from adaseg_fast.engine.evaluation.records import ResultRecord, frames_title
+from adaseg_fast.engine.experiment.results import Group, Results
+from adaseg_fast.engine.models.inference import STAGES
+from adaseg_fast.engine.tables import Row, markdown_table, millions, percent, size_text
 
 
 def report(results: Results, title: str) -> str:
-    """All tables below one heading; IoU and shares in percent at the original resolution."""
+    """All tables below one heading, as Markdown.
+
+    IoU and shares are in percent, at the original resolution.
+    """
     targets = ", ".join(results.groups[0].mean["targets"])
     parts = [
         f"# {title}",
-        f"{about_frames(results.about)}, in percent at the original resolution. "
+        f"{frames_title(results.frames)}, in percent at the original resolution. "
         f"Target classes: {targets}.",
         "## Cost and quality",
         _main(results.groups),
         "## What adaptive sampling gains",
-        "Percentage points of mean IoU; mean (each seed). At equal latency the baseline is taken "
-        "straight between the sizes measured; no figure where none is as slow.",
+        "Percentage points of mean IoU: the mean, and in brackets each seed. At equal latency the "
+        "baseline is interpolated linearly between the sizes measured; there is no value where no "
+        "baseline is as slow.",
         _gains(results.groups),
         "## Cost by stage",
-        "Multiply-adds of an image in 10^6, milliseconds of a frame (median). The operations "
+        "Multiply-adds per image in 10^6, and milliseconds per frame (median). The operations "
         "(sampling and interpolation, evaluated plainly) are in no other table, as in the paper.",
         _stages(results.groups),
     ]
@@ -47,20 +49,12 @@ def report(results: Results, title: str) -> str:
     if lost:
         parts += [
             "## Where the rest is lost",
-            "Mean IoU of the targets. The truth sampled and interpolated back is what sampling and "
-            "interpolation leave to a perfect network; each column with a network is ours or the "
-            "baseline of the same size.",
+            "Mean IoU of the targets. The truth, sampled and interpolated back, shows what a "
+            "perfect network would reach at these points. The columns with a network are our model "
+            "at ideal and at predicted points, and the baseline of the same size.",
             lost,
         ]
     return "\n\n".join(parts) + "\n"
-
-
-def markdown(head: Row, rows: Sequence[Row]) -> str:
-    """A table with its columns aligned."""
-    lines = [list(head), ["---"] * len(head), *map(list, rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    cells = [[c.ljust(width) for c, width in zip(line, widths, strict=True)] for line in lines]
-    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
 def _main(groups: Sequence[Group]) -> str:
@@ -70,7 +64,7 @@ def _main(groups: Sequence[Group]) -> str:
     rows = [
         (
             group.name,
-            _size(group.size),
+            size_text(group.size),
             f"{sum(group.mean['multiply_adds'].values()) / 1e9:.3g}",
             f"{group.mean['latency_ms']:.1f}",
             _with_seeds(group, lambda found: found["mean_iou"]),
@@ -78,11 +72,11 @@ def _main(groups: Sequence[Group]) -> str:
         )
         for group in groups
     ]
-    return markdown(head, rows)
+    return markdown_table(head, rows)
 
 
 def _gains(groups: Sequence[Group]) -> str:
-    rows = []
+    rows: list[Row] = []
     for ours in (group for group in groups if group.name == "ours"):
         for base in (g for g in groups if g.beside == ours.beside and g is not ours):
             cells = [
@@ -91,25 +85,27 @@ def _gains(groups: Sequence[Group]) -> str:
                 ])
                 for key in ("mean_iou", "target_mean_iou")
             ]  # fmt: skip
-            rows.append((_size(ours.size), f"{base.name}, {_size(base.size)}", *cells))
-        rows.append((_size(ours.size), "baseline, equal latency", *_at_equal_latency(ours, groups)))
-    return markdown(("ours at", "against", "all", "targets"), rows)
+            rows.append((size_text(ours.size), f"{base.name}, {size_text(base.size)}", *cells))
+        rows.append(
+            (size_text(ours.size), "baseline, equal latency", *_at_equal_latency(ours, groups))
+        )
+    return markdown_table(("ours at", "against", "all", "targets"), rows)
 
 
 def _at_equal_latency(ours: Group, groups: Sequence[Group]) -> list[str]:
-    """Gains over uniform sampling in as much time, straight between the sizes measured."""
+    """Gains over uniform sampling of the same latency, linear between the sizes measured."""
     uniform = [group for group in groups if group.sampling == "uniform"]
+    latency = ours.mean["latency_ms"]
     cells = []
     for key in ("mean_iou", "target_mean_iou"):
         gains: list[float | None] = []
         for seed, found in ours.seeds.items():
             curve = sorted((g.mean["latency_ms"], g.seeds[seed][key]) for g in uniform)
             times, values = zip(*curve, strict=True)
-            if None in values or not times[0] <= ours.mean["latency_ms"] <= times[-1]:
+            if latency is None or None in values or not times[0] <= latency <= times[-1]:
                 gains.append(None)
             else:
-                base = float(np.interp(ours.mean["latency_ms"], times, values))
-                gains.append(_less(found[key], base))
+                gains.append(_less(found[key], float(np.interp(latency, times, values))))
         cells.append(_points(gains))
     return cells
 
@@ -121,19 +117,19 @@ def _stages(groups: Sequence[Group]) -> str:
     rows = [
         (
             group.name,
-            _size(group.size),
-            *(_millions(group.mean["multiply_adds"].get(name, 0)) for name in networks),
-            _millions(group.mean["operation_multiply_adds"]),
+            size_text(group.size),
+            *(millions(group.mean["multiply_adds"].get(name, 0)) for name in networks),
+            millions(group.mean["operation_multiply_adds"]),
             *(f"{group.mean['median_ms'][stage]:.2f}" for stage in STAGES),
         )
         for group in groups
     ]
-    return markdown(("", "resolution", *units), rows)
+    return markdown_table(("", "resolution", *units), rows)
 
 
 def _boundaries(groups: Sequence[Group]) -> str:
-    """Trimap accuracy, boundary F and recall by size, as far as they were measured."""
-    columns: list[tuple[str, Callable[[Record], Any]]] = []
+    """Trimap accuracy, boundary F and recall by size; those that were measured."""
+    columns: list[tuple[str, Callable[[ResultRecord], float | None]]] = []
     first = groups[0].mean
     if "trimap" in first:
         columns += [
@@ -154,36 +150,36 @@ def _boundaries(groups: Sequence[Group]) -> str:
     if not columns:
         return ""
     rows = [
-        (group.name, _size(group.size), *(_with_seeds(group, value) for _, value in columns))
+        (group.name, size_text(group.size), *(_with_seeds(group, value) for _, value in columns))
         for group in groups
     ]
-    return markdown(("", "resolution", *(name for name, _ in columns)), rows)
+    return markdown_table(("", "resolution", *(name for name, _ in columns)), rows)
 
 
 def _classes(groups: Sequence[Group]) -> str:
     first = groups[0].mean
-    head = ("", *(f"{group.name}, {_size(group.size)}" for group in groups))
+    head = ("", *(f"{group.name}, {size_text(group.size)}" for group in groups))
     rows = [
         (
             f"{name}{' *' if name in first['targets'] else ''}",
-            *(_percent(group.mean["iou"][name]) for group in groups),
+            *(percent(group.mean["iou"][name]) for group in groups),
         )
         for name in first["iou"]
     ]
-    return markdown(head, rows)
+    return markdown_table(head, rows)
 
 
-def _ceilings(ceilings: Sequence[Record]) -> str:
+def _ceilings(ceilings: Sequence[ResultRecord]) -> str:
     rows = [
-        (each["name"].removeprefix("ceiling, "), _percent(each["mean_iou"]),
-         _percent(each["target_mean_iou"]))
+        (each["name"].removeprefix("ceiling, "), percent(each["mean_iou"]),
+         percent(each["target_mean_iou"]))
         for each in ceilings
     ]  # fmt: skip
-    return markdown(("sampling", "all", "targets"), rows)
+    return markdown_table(("sampling", "all", "targets"), rows)
 
 
 def _shortfall(results: Results) -> str:
-    """Ceilings and networks, each with ideal, predicted and uniform points."""
+    """Ceilings and networks, each at ideal, predicted and uniform points; "" if not measured."""
     rows = []
     for ours in (group for group in results.groups if group.shortfall):
         at_own, at_ideal = ours.shortfall
@@ -191,19 +187,19 @@ def _shortfall(results: Results) -> str:
         base = next(g for g in results.groups if g.name == "baseline" and g.size == ours.size)
         truth = ceilings["ideal"], at_own, ceilings["uniform"]
         network = at_ideal, ours.mean, base.mean
-        shares = (_percent(each["target_mean_iou"]) for each in (*truth, *network))
-        rows.append((_size(ours.size), *shares))
+        shares = (percent(each["target_mean_iou"]) for each in (*truth, *network))
+        rows.append((size_text(ours.size), *shares))
     kinds = ("ideal", "predicted", "uniform")
     head = ["size", *(f"{what}, {kind}" for what in ("truth", "network") for kind in kinds)]
-    return markdown(head, rows) if rows else ""
+    return markdown_table(head, rows) if rows else ""
 
 
-def _with_seeds(group: Group, value: Callable[[Record], Any]) -> str:
-    """The mean and, where there are several, each seed's."""
-    mean = _percent(value(group.mean))
+def _with_seeds(group: Group, value: Callable[[ResultRecord], float | None]) -> str:
+    """The mean and, if there are several seeds, the value of each."""
+    mean = percent(value(group.mean))
     if len(group.seeds) == 1:
         return mean
-    return f"{mean} ({', '.join(_percent(value(found)) for found in group.seeds.values())})"
+    return f"{mean} ({', '.join(percent(value(found)) for found in group.seeds.values())})"
 
 
 def _points(differences: Sequence[float | None]) -> str:
@@ -219,15 +215,3 @@ def _points(differences: Sequence[float | None]) -> str:
 
 def _less(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one - other
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f}"
-
-
-def _millions(count: float) -> str:
-    return f"{count / 1e6:.1f}" if count else "-"
-
-
-def _size(size: Sequence[int]) -> str:
-    return f"{size[0]}x{size[1]}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an experiment found, put together: means over seeds, ``results.json`` and the figures."""
+"""The results of an experiment: means over seeds, ``results.json`` and the charts."""
 
 from __future__ import annotations
 
@@ -7,14 +7,21 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
-from adaseg_fast.engine.evaluation.curves import cost_figures, draw_figures, read_record
+from adaseg_fast.engine.evaluation.charts import cost_charts, draw_charts
+from adaseg_fast.engine.evaluation.records import (
+    EvaluationRecord,
+    FramesRecord,
+    ResultRecord,
+    frames_of,
+    read_evaluation,
+)
 from adaseg_fast.engine.experiment.config import Size
-from adaseg_fast.engine.experiment.run import Model
-from adaseg_fast.storage import write_atomically, write_json
-
-Record = dict[str, Any]
+from adaseg_fast.engine.experiment.plan import Model
+from adaseg_fast.engine.tables import size_text
+from adaseg_fast.engine.typed_values import typed
+from adaseg_fast.storage import StorageError, read_json, write_atomically, write_json
 
 
 @dataclass(frozen=True)
@@ -24,58 +31,100 @@ class Group:
     Attributes:
         sampling: "uniform" or "adaptive".
         size: the working size.
-        beside: the working size it is compared at.
+        beside: the working size of the adaptive model that they are compared with.
         seeds: what was found, by seed.
-        mean: the same over all seeds, see `mean_of`.
-        shortfall: mean results of `ceiling.shortfall`, empty where they were not measured.
+        mean: the mean over all seeds, see `mean_of`.
+        shortfall: the mean results of `shortfall`; empty if they were not measured.
     """
 
     sampling: str
     size: Size
     beside: Size
-    seeds: dict[int, Record]
-    mean: Record
-    shortfall: tuple[Record, ...] = ()
+    seeds: dict[int, ResultRecord]
+    mean: ResultRecord
+    shortfall: tuple[ResultRecord, ...] = ()
 
     @property
     def name(self) -> str:
-        """In the paper's words."""
+        """The group's name in the paper's words."""
         if self.sampling == "adaptive":
             return "ours"
         return "baseline" if self.size == self.beside else "baseline, equal cost"
 
+    def record(self) -> GroupRecord:
+        """Plain values, for JSON."""
+        return {
+            "name": self.name,
+            "sampling": self.sampling,
+            "size": self.size,
+            "beside": self.beside,
+            "mean": self.mean,
+            "shortfall": list(self.shortfall),
+            "seeds": {str(seed): found for seed, found in self.seeds.items()},
+        }
+
 
 @dataclass(frozen=True)
 class Results:
-    """All that an experiment measured.
+    """Everything that an experiment measured.
 
     Attributes:
-        about: data set, split, frames and crop, as in ``evaluation.json``.
-        groups: sorted by working size compared at, ours first.
-        ceilings: the results of what sampling alone allows, empty if that was not measured.
+        frames: which frames were measured.
+        groups: sorted by the working size that they are compared at, ours first.
+        ceilings: the results of what sampling alone allows; empty if that was not measured.
     """
 
-    about: Record
+    frames: FramesRecord
     groups: tuple[Group, ...]
-    ceilings: tuple[Record, ...]
+    ceilings: tuple[ResultRecord, ...]
+
+    def record(self) -> ResultsRecord:
+        """Plain values, for JSON."""
+        return {
+            **self.frames,
+            "groups": [group.record() for group in self.groups],
+            "ceilings": list(self.ceilings),
+        }
+
+
+class GroupRecord(TypedDict):
+    """A `Group` in ``results.json``; ``seeds`` has the seeds as texts."""
+
+    name: str
+    sampling: str
+    size: Size
+    beside: Size
+    mean: ResultRecord
+    shortfall: list[ResultRecord]
+    seeds: dict[str, ResultRecord]
+
+
+class ResultsRecord(FramesRecord):
+    """All of ``results.json``, see `Results`."""
+
+    groups: list[GroupRecord]
+    ceilings: list[ResultRecord]
 
 
 def gather(output: Path, plan: Sequence[Model]) -> Results:
     """Read the evaluations of an experiment's models.
 
+    Args:
+        output: the folder of the experiment.
+        plan: its models, at least one.
+
     Raises:
-        DataError: one cannot be read, or is of another version.
+        StorageError: an evaluation cannot be read, or is of another version.
     """
-    found: dict[tuple[Size, str, Size], dict[int, Record]] = {}
-    shortfalls: dict[tuple[Size, str, Size], list[list[Record]]] = {}
-    about: Record = {}
+    found: dict[tuple[Size, str, Size], dict[int, ResultRecord]] = {}
+    shortfalls: dict[tuple[Size, str, Size], list[list[ResultRecord]]] = {}
     for model in plan:
         folder = output / "evaluations" / model.folder
-        about = read_record(folder / "evaluation.json")
+        evaluation = read_evaluation(folder / "evaluation.json")
         key = model.beside, model.sampling, model.size
-        found.setdefault(key, {})[model.seed] = about["results"][0]
+        found.setdefault(key, {})[model.seed] = evaluation["results"][0]
         if (folder / "shortfall.json").is_file():
-            lost = read_record(folder / "shortfall.json")["results"]
+            lost = read_evaluation(folder / "shortfall.json")["results"]
             shortfalls.setdefault(key, []).append(lost)
     groups = [
         Group(
@@ -89,18 +138,22 @@ def gather(output: Path, plan: Sequence[Model]) -> Results:
         for (beside, sampling, size), seeds in found.items()
     ]
     file = output / "evaluations" / "ceiling" / "evaluation.json"
-    ceilings = tuple(read_record(file)["results"]) if file.is_file() else ()
     return Results(
-        {key: about[key] for key in ("data", "split", "frames", "crop")},
+        frames_of(evaluation),
         tuple(sorted(groups, key=lambda g: (g.beside, g.name != "ours", g.size))),
-        ceilings,
+        tuple(read_evaluation(file)["results"]) if file.is_file() else (),
     )
 
 
 def mean_of(values: Sequence[Any]) -> Any:
-    """The mean of records of the same form, number by number; None (no value) stays out.
+    """The mean of records of the same form, number by number.
 
-    What is no number, or the same everywhere, is taken over.
+    A missing value (None) is left out. What is not a number, or is the same in all records, is
+    taken over as it is.
+
+    Example:
+        >>> mean_of([{"iou": [0.25, None], "n": 3}, {"iou": [0.75, 0.5], "n": 3}])
+        {'iou': [0.5, 0.5], 'n': 3}
     """
     first = values[0]
     if isinstance(first, dict):
@@ -114,38 +167,51 @@ def mean_of(values: Sequence[Any]) -> Any:
 
 
 def write_results(results: Results, output: Path) -> list[Path]:
-    """Write ``results.json`` and draw ``figures/``; returns the figures."""
-    record = results.about | {
-        "groups": [
-            {
-                "name": group.name,
-                "sampling": group.sampling,
-                "size": group.size,
-                "beside": group.beside,
-                "mean": group.mean,
-                "shortfall": list(group.shortfall),
-                "seeds": {str(seed): found for seed, found in group.seeds.items()},
-            }
-            for group in results.groups
-        ],
-        "ceilings": list(results.ceilings),
-    }
-    write_json(output / "results.json", record)
+    """Write ``results.json`` and draw the charts into ``figures``.
+
+    Returns:
+        The files of the charts.
+    """
+    write_json(output / "results.json", results.record())
     folder = output / "figures"
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
     for size in dict.fromkeys(group.beside for group in results.groups):
         same = [g for g in results.groups if g.beside == size]
-        # The baseline first: gains are drawn against the first result.
+        # The baseline comes first, because gains are drawn against the first result.
         same.sort(key=lambda g: (g.name != "baseline", g.name))
-        shown = results.about | {"results": [g.mean | {"name": _label(g)} for g in same]}
-        drawn += draw_figures(shown, folder / f"{size[0]}x{size[1]}", cost=False)
-    everything = results.about | {"results": [group.mean for group in results.groups]}
-    for name, picture in cost_figures(everything).items():
-        write_atomically(folder / name, picture)
+        shown = [_named(g.mean, f"{g.name}, {size_text(g.size)}") for g in same]
+        record = _evaluation(results, shown)
+        drawn += draw_charts(record, folder / size_text(size), cost=False)
+    everything = _evaluation(results, [group.mean for group in results.groups])
+    for name, chart in cost_charts(everything).items():
+        write_atomically(folder / name, chart)
         drawn.append(folder / name)
     return drawn
 
 
-def _label(group: Group) -> str:
-    return f"{group.name}, {group.size[0]}x{group.size[1]}"
+def read_results(path: Path) -> ResultsRecord:
+    """What a ``results.json`` holds, for scripts that compare experiments.
+
+    Raises:
+        StorageError: the file cannot be read, or is not of this form; names file and key.
+    """
+    try:
+        return typed(read_json(path), ResultsRecord)
+    except ValueError as error:
+        raise StorageError(f"{path}: is not a results.json of this version: {error}") from error
+
+
+def _evaluation(results: Results, shown: list[ResultRecord]) -> EvaluationRecord:
+    frames = results.frames
+    return {
+        "data": frames["data"],
+        "split": frames["split"],
+        "frames": frames["frames"],
+        "crop": frames["crop"],
+        "results": shown,
+    }
+
+
+def _named(result: ResultRecord, name: str) -> ResultRecord:
+    return {**result, "name": name}

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models as files: safetensors weights with the settings that rebuild the network beside them."""
+"""Model files: safetensors weights, and beside them the settings that rebuild the network.
+
+A model file is data. Reading one runs no code, except that of a network ``MODULE:FACTORY`` which
+the file names and which the user has named too.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,116 +18,23 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from adaseg_fast.data import DatasetInfo
-from adaseg_fast.engine.models.networks import DEFAULT, build_network, check_size, check_trusted
-from adaseg_fast.nn import AdaptiveDownsampler, AdaptiveSegmenter, DoubleUNet
-from adaseg_fast.nn.downsample import UniformDownsampler
-from adaseg_fast.storage import write_atomically
-
-Size = tuple[int, int]
+from adaseg_fast.engine.models.config import SamplerConfig, SegmenterConfig
+from adaseg_fast.engine.models.networks import (
+    KNOWN,
+    build_downsampler,
+    build_network,
+    build_sampler,
+    build_segmenter,
+    check_trusted,
+)
+from adaseg_fast.nn import AdaptiveSegmenter, DoubleUNet
+from adaseg_fast.storage import StorageError, write_atomically
 
 _ENTRY, _FORMAT = "adaseg_fast", 1
 
 
-class ModelError(Exception):
+class ModelError(StorageError):
     """A model file is missing, damaged or of another kind; the message names it."""
-
-
-@dataclass(frozen=True)
-class SamplerConfig:
-    """What a `DoubleUNet` and its view are made of.
-
-    Attributes:
-        size: of the sampling tensor.
-        view_size: of the view that the network sees.
-        width: number of features.
-        lam: lambda of eq. (2) that made the targets.
-    """
-
-    size: Size = (8, 8)
-    view_size: Size = (32, 32)
-    width: int = 256
-    lam: float = 1.0
-
-
-@dataclass(frozen=True)
-class SegmenterConfig:
-    """What an `AdaptiveSegmenter` is made of.
-
-    Attributes:
-        size: the working size, to which images are downsampled.
-        width: number of features of the base network, where it has one to choose.
-        sampler: None for uniform downsampling.
-        classes, colors, targets, ignore_index: as in `DatasetInfo`.
-        dataset: name of the data set it was trained on.
-        network: the base network, a name of `networks.build_network`.
-    """
-
-    size: Size
-    width: int | None
-    sampler: SamplerConfig | None
-    classes: tuple[str, ...]
-    colors: tuple[tuple[int, int, int], ...]
-    targets: tuple[int, ...]
-    ignore_index: int = 255
-    dataset: str = field(default="")
-    network: str = DEFAULT
-
-    @classmethod
-    def of(
-        cls,
-        info: DatasetInfo,
-        size: Size,
-        *,
-        network: str,
-        width: int | None,
-        sampler: SamplerConfig | None,
-    ) -> SegmenterConfig:
-        """A model for the classes of a data set."""
-        return cls(
-            size=size,
-            width=width,
-            sampler=sampler,
-            classes=info.classes,
-            colors=info.colors,
-            targets=info.targets,
-            ignore_index=info.ignore_index,
-            dataset=info.name,
-            network=network,
-        )
-
-    @property
-    def info(self) -> DatasetInfo:
-        return DatasetInfo(self.dataset, self.classes, self.colors, self.targets, self.ignore_index)
-
-    @property
-    def label(self) -> str:
-        """A few words for tables: uniform or adaptive, and the working size."""
-        kind = "uniform" if self.sampler is None else "adaptive"
-        base = "" if self.network == DEFAULT else f", {self.network}"
-        return f"{kind} {self.size[0]}x{self.size[1]}{base}"
-
-
-def build_sampler(config: SamplerConfig) -> DoubleUNet:
-    """An untrained auxiliary network."""
-    return DoubleUNet(config.size, input_size=config.view_size, width=config.width)
-
-
-def build_segmenter(config: SegmenterConfig, sampler: nn.Module | None = None) -> AdaptiveSegmenter:
-    """An untrained base network behind a downsampler; with ``sampler`` as its auxiliary network.
-
-    Raises:
-        ValueError: as in `networks.build_network` and `networks.check_size`.
-    """
-    check_size(config.network, config.size)
-    downsampler: nn.Module
-    if config.sampler is None:
-        downsampler = UniformDownsampler(config.size)
-    else:
-        sampler = sampler or build_sampler(config.sampler)
-        downsampler = AdaptiveDownsampler(sampler, config.sampler.view_size, config.size)
-    network = build_network(config.network, len(config.classes), config.width)
-    return AdaptiveSegmenter(network, downsampler)
 
 
 def save_model(
@@ -133,78 +44,153 @@ def save_model(
     *,
     dtype: torch.dtype | None = None,
 ) -> None:
-    """Write a model; with ``dtype`` its floating-point weights are stored in that type."""
+    """Write a model file, completely or not at all.
+
+    Args:
+        path: the file.
+        module: the network that ``config`` describes.
+        config: the settings that rebuild it.
+        dtype: type in which floating-point weights are stored; None keeps their own.
+
+    Raises:
+        OSError: The file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> config = SamplerConfig(size=(4, 4), view_size=(16, 16), width=8)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_model(Path(folder, "sampler.safetensors"), build_sampler(config), config)
+        ...     load_sampler(Path(folder, "sampler.safetensors"))[1] == config
+        True
+    """
     kind = "sampler" if isinstance(config, SamplerConfig) else "segmenter"
     weights = {
         name: value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous()
         for name, value in module.state_dict().items()
     }
-    # One entry: several are written in any order, and the same model should be the same bytes.
+    # One entry, because several are written in no fixed order, and equal models must give equal
+    # bytes.
     settings = {"format": _FORMAT, "kind": kind, "config": asdict(config)}
     write_atomically(path, save(weights, {_ENTRY: json.dumps(settings)}))
 
 
 def load_sampler(path: Path) -> tuple[DoubleUNet, SamplerConfig]:
-    """The auxiliary network of a file written by ``train sampler``, in evaluation mode.
+    """Read the auxiliary network from a file that ``train sampler`` wrote.
+
+    Args:
+        path: the file, usually ``sampler.safetensors``.
+
+    Returns:
+        The network in evaluation mode, and its settings.
 
     Raises:
-        ModelError: the file is missing, damaged, of another kind, or its weights do not fit.
+        ModelError: The file is missing, damaged or of another kind, or its weights do not fit its
+            settings.
+
+    Example:
+        See `save_model`.
     """
-    weights, config = _read(path, "sampler")
+    weights, values = _read(path, "sampler")
     try:
-        settings = _sampler_config(config)
-        network = build_sampler(settings)
+        config = SamplerConfig.from_plain(values)
+        network = build_sampler(config)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: its settings do not describe a sampler: {error}") from error
-    _fit(path, network, weights)
-    return network, settings
+    _set_weights(path, network, weights)
+    return network, config
 
 
 def load_segmenter(
     path: Path, trusted: Collection[str] = ()
 ) -> tuple[AdaptiveSegmenter, SegmenterConfig]:
-    """The model of a file written by ``train segmenter``, in evaluation mode.
+    """Read a model from a file that ``train segmenter`` wrote.
 
     Args:
-        path: the file. It is data: nothing in it is run.
-        trusted: the networks ``MODULE:FACTORY`` that may be imported if the file names them.
+        path: the file, usually ``model.safetensors``.
+        trusted: networks ``MODULE:FACTORY`` that may be imported if the file names them.
+
+    Returns:
+        The model in evaluation mode, and its settings. The model carries them as ``model.config``,
+        and its classes, colours and targets as ``model.info``.
 
     Raises:
-        ModelError: the file is missing, damaged, of another kind, or its weights do not fit; or it
-            names a network outside this package that is not in ``trusted``.
+        ModelError: The file is missing, damaged or of another kind; or its weights do not fit its
+            settings; or it names a network outside this package that is not in ``trusted``.
+
+    Example:
+        >>> import adaseg_fast
+        >>> weights = Path(adaseg_fast.__file__).parent / "weights"
+        >>> model, config = load_segmenter(weights / "demo_adaptive.safetensors")
+        >>> config.label, model.info.num_classes == len(config.classes)
+        ('adaptive 64x64', True)
     """
-    weights, config = _read(path, "segmenter")
+    weights, values = _read(path, "segmenter")
     try:
-        settings = SegmenterConfig(
-            size=_size(config["size"]),
-            width=config["width"],
-            sampler=None if config["sampler"] is None else _sampler_config(config["sampler"]),
-            classes=tuple(str(name) for name in config["classes"]),
-            colors=tuple((int(r), int(g), int(b)) for r, g, b in config["colors"]),
-            targets=tuple(int(number) for number in config["targets"]),
-            ignore_index=int(config["ignore_index"]),
-            dataset=str(config["dataset"]),
-            network=str(config.get("network", DEFAULT)),  # absent in files from before the choice
-        )
-        check_trusted(settings.network, trusted)
-        model = build_segmenter(settings)
+        config = SegmenterConfig.from_plain(values)
+        check_trusted(config.network, trusted)
+        model = build_segmenter(config)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: its settings do not describe a segmenter: {error}") from error
-    _fit(path, model, weights)
-    return model, settings
+    _set_weights(path, model, weights)
+    vars(model).update(config=config, info=config.info)
+    return model, config
 
 
-def _size(pair: Any) -> Size:
-    rows, cols = pair
-    return int(rows), int(cols)
+def save_segmenter(path: Path, model: AdaptiveSegmenter) -> None:
+    """Write a model that carries its own settings, as `load_segmenter` gives it.
+
+    The classes, colours and targets are those of ``model.info``, which may have been changed.
+
+    Args:
+        path: the file.
+        model: with the attributes ``config`` and ``info``.
+
+    Raises:
+        ValueError: The model has no settings, or they do not describe it.
+        OSError: The file cannot be written.
+
+    Example:
+        See `adaseg_fast.save`.
+    """
+    config = getattr(model, "config", None)
+    if not isinstance(config, SegmenterConfig):
+        raise ValueError(
+            "the model does not know the settings that rebuild it: set model.config = "
+            "SegmenterConfig.of(info, size, network=..., width=..., sampler=...), see "
+            "adaseg_fast.engine.models.config"
+        )
+    config = config.with_info(getattr(model, "info", None) or config.info)
+    _check_description(model, config)
+    save_model(path, model, config)
 
 
-def _sampler_config(config: Mapping[str, Any]) -> SamplerConfig:
-    view = config["view_size"] if "view_size" in config else config["aux_size"]  # until 0.1.0
-    return SamplerConfig(_size(config["size"]), _size(view), config["width"], float(config["lam"]))
+def _check_description(model: AdaptiveSegmenter, config: SegmenterConfig) -> None:
+    """Refuse settings from which another model would be rebuilt."""
+    network: nn.Module = model.segmenter
+    if config.network in KNOWN:  # another's factory may download weights, so it is not called
+        with torch.device("meta"):
+            network = build_network(config.network, len(config.classes), config.width)
+    rebuilt = AdaptiveSegmenter(network, build_downsampler(config))
+    found, described = _sampling_of(model.downsampler), _sampling_of(rebuilt.downsampler)
+    if found != described:
+        raise ValueError(f"model.config describes another downsampler: {described}, not {found}")
+    difference = _difference(rebuilt, model.state_dict())
+    if difference is not None:
+        raise ValueError(
+            f"model.config does not fit the weights: {difference}; the result of "
+            "prepare_for_inference cannot be saved, save the model it was made from"
+        )
+
+
+def _sampling_of(downsampler: nn.Module) -> str:
+    """What a downsampler does, in words."""
+    names = ("size", "view_size", "mean", "std")
+    settings = (f"{n}={getattr(downsampler, n)}" for n in names if hasattr(downsampler, n))
+    return f"{type(downsampler).__name__}({', '.join(settings)})"
 
 
 def _read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The weights and the plain settings of a model file of a kind."""
     if not path.is_file():
         raise ModelError(f"{path}: there is no such model file")
     try:
@@ -226,16 +212,25 @@ def _read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return weights, settings["config"]
 
 
-def _fit(path: Path, module: nn.Module, weights: dict[str, Tensor]) -> None:
+def _set_weights(path: Path, module: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Give a module the weights of a file, and put it into evaluation mode."""
+    difference = _difference(module, weights)
+    if difference is not None:
+        raise ModelError(f"{path}: {difference}")
+    module.load_state_dict(weights)
+    module.eval()
+
+
+def _difference(module: nn.Module, weights: Mapping[str, Tensor]) -> str | None:
+    """How weights differ from those that a module has, by name or shape."""
     wanted = module.state_dict()
     names = sorted(wanted.keys() ^ weights.keys())
     if names:
-        raise ModelError(f"{path}: its weights and settings disagree about {', '.join(names[:3])}")
+        return f"its weights and settings disagree about {', '.join(names[:3])}"
     for name, value in weights.items():
         if value.shape != wanted[name].shape:
-            raise ModelError(
-                f"{path}: {name} has shape {tuple(value.shape)}, "
+            return (
+                f"{name} has shape {tuple(value.shape)}, "
                 f"but its settings ask for {tuple(wanted[name].shape)}"
             )
-    module.load_state_dict(weights)
-    module.eval()
+    return None

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training batches whose content depends on the seed, epoch and step alone.
+"""Training batches that depend on the seed, the epoch and the step alone.
 
-That makes a resumed run the same as an uninterrupted one, with any number of workers.
+Therefore a resumed run equals an uninterrupted one, with any number of workers.
 """
 
 from __future__ import annotations
@@ -11,37 +11,31 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from adaseg_fast.data import Frame, SegmentationDataset
+from adaseg_fast.data import SegmentationDataset
 from adaseg_fast.data.transforms import Augmentation
+from adaseg_fast.engine.models.frames import Item, frame_tensors
 from adaseg_fast.engine.training.boundary_cache import BoundaryCache
-from adaseg_fast.engine.training.placement import Compute
-from adaseg_fast.nn import AdaptiveDownsampler
-
-Item = tuple[Tensor, Tensor]
-
-
-def frame_tensors(frame: Frame) -> Item:
-    """Image (3, H, W), a view of the frame's interleaved pixels, and labels (H, W); uint8."""
-    return torch.from_numpy(frame.image).permute(2, 0, 1), torch.from_numpy(frame.labels)
+from adaseg_fast.engine.training.options import TrainingOptions
+from adaseg_fast.engine.training.placement import Placement
 
 
 class Batches:
     """Shuffled, augmented batches of a split, each a list of (image, labels).
 
+    A final batch with a single frame is dropped, because batch normalisation needs two values. A
+    final batch with fewer frames than processes is dropped.
+
     Args:
         frames: the split.
-        augmentation: applied to every frame, with its own generator.
-        batch_size: frames a batch; the last batch of an epoch may be smaller, but a single frame
-            left over is dropped (batch normalisation needs two values), and so are fewer frames
-            than there are processes.
-        seed: of everything random.
-        workers: processes that read and augment; 0 does it in this one.
-        cache: boundary points to hand over instead of labels, (2, h, w); its squares are cut out.
-        compute: with several processes each gets its share of every batch.
+        augmentation: applied to every frame, with a generator of its own.
+        batch_size: frames per batch.
+        seed: seed of everything random.
+        workers: processes that read and augment frames; 0 does it in this process.
+        cache: gives boundary points ``(2, h, w)`` in place of labels, and chooses the squares that
+            are cut out.
+        placement: with several processes each gets its share of every batch.
 
     Raises:
         ValueError: ``batch_size`` is below 1, or below the number of processes.
@@ -56,22 +50,40 @@ class Batches:
         seed: int,
         workers: int = 0,
         cache: BoundaryCache | None = None,
-        compute: Compute | None = None,
+        placement: Placement | None = None,
     ) -> None:
         if batch_size < 1:
-            raise ValueError(f"batch size has to be at least 1, got {batch_size}")
-        self.compute = compute or Compute()
-        if batch_size < self.compute.count:
+            raise ValueError(f"batch size must be at least 1, got {batch_size}")
+        self.placement = placement or Placement()
+        if batch_size < self.placement.count:
             raise ValueError(
-                f"a batch of {batch_size} is too small for {self.compute.count} processes"
+                f"a batch of {batch_size} is too small for {self.placement.count} processes"
             )
         self.frames, self.augmentation = frames, augmentation
         self.batch_size, self.seed, self.workers = batch_size, seed, workers
         self.cache = cache
 
+    @classmethod
+    def of(
+        cls,
+        frames: SegmentationDataset,
+        options: TrainingOptions,
+        cache: BoundaryCache | None = None,
+    ) -> Batches:
+        """The batches that the options of a training ask for."""
+        return cls(
+            frames,
+            options.augmentation,
+            batch_size=options.batch_size,
+            seed=options.seed,
+            workers=options.workers,
+            cache=cache,
+            placement=options.placement,
+        )
+
     @property
     def settings(self) -> dict[str, Any]:
-        """Plain values that the content of the batches depends on."""
+        """Plain values on which the content of the batches depends."""
         return {
             **asdict(self.augmentation),
             "batch_size": self.batch_size,
@@ -82,15 +94,15 @@ class Batches:
         }
 
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Number of batches per epoch."""
         full, rest = divmod(len(self.frames), self.batch_size)
-        least = max(self.compute.count, 2 if full else 1)
+        least = max(self.placement.count, 2 if full else 1)
         return full + (rest >= least)
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[list[Item]]:
         """The batches of one epoch, from ``first_step`` on."""
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.frames))
-        share = slice(self.compute.rank, None, self.compute.count)
+        share = slice(self.placement.rank, None, self.placement.count)
         chosen = [
             order[step * self.batch_size : (step + 1) * self.batch_size][share].tolist()
             for step in range(first_step, len(self))
@@ -105,6 +117,8 @@ class Batches:
 
 
 class _Augmented(Dataset[Item]):
+    """The frames of one epoch, each changed by its own random numbers."""
+
     def __init__(self, batches: Batches, epoch: int) -> None:
         self.batches, self.epoch = batches, epoch
 
@@ -116,8 +130,3 @@ class _Augmented(Dataset[Item]):
         square = batches.cache.settings.geometry(index, self.epoch)
         image, _ = frame_tensors(batches.augmentation(frame, rng, square))
         return image, batches.cache.nearest(index, self.epoch)
-
-
-def views_of(downsampler: AdaptiveDownsampler, batch: list[Item]) -> Tensor:
-    """What the auxiliary network sees of each image, (N, 3, H', W'); images may differ in size."""
-    return torch.cat([downsampler.view(image[None]) for image, _ in batch])

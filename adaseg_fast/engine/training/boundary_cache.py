@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The nearest boundary points b(u) of every training frame, found once and kept in a folder.
 
-They are the costly part of what the auxiliary network learns from; proposals (eq. 2) for any lambda
-follow from them in microseconds. Each frame is seen in a fixed number of random squares, which
-training then goes through epoch after epoch; colours stay as random as ever.
+They are the costly part of the auxiliary network's training targets; the proposals (eq. 2) for any
+lambda follow from them in microseconds. Each frame is cut into a fixed number of random squares.
+Training uses one of them per epoch, in turn. Colours still change at random in every epoch.
 
-The folder holds ``boundaries.json`` with the settings and one file ``NUMBER.npy`` for each part of
-the frames. A part is written to a temporary name and renamed, so that whatever is there is whole:
-an interrupted run goes on by doing the parts that are missing.
+The folder holds ``boundaries.json`` with the settings, and one file ``NUMBER.npy`` for each part of
+the frames. A part is written to a temporary name and renamed, so every file is whole. An
+interrupted run continues with the parts that are missing.
 """
 
 from __future__ import annotations
@@ -39,18 +39,21 @@ Points = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class CacheSettings:
-    """What the points depend on.
+    """The settings on which the points depend.
 
     Attributes:
-        source: the data set and split, in words.
-        frames: how many there are.
-        size: of the sampling tensor.
-        classes: whose boundaries count; None for all.
-        ignore_index: as in `DatasetInfo`.
-        crops: random squares of each frame.
-        scale: see `Augmentation`.
-        flip: see `Augmentation`.
-        seed: of the squares.
+        source: the data set and split, in words, see `describe_source`.
+        frames: number of frames.
+        size: ``(h, w)`` of the sampling tensor.
+        classes: numbers of the classes whose boundaries count; None for all.
+        ignore_index: label of pixels without a class.
+        crops: number of random squares per frame.
+        scale: bounds of the squares' side, see `Augmentation`.
+        flip: probability that a square is flipped, see `Augmentation`.
+        seed: seed of the squares.
+
+    Raises:
+        ValueError: ``crops`` is below 1.
     """
 
     source: str
@@ -65,7 +68,7 @@ class CacheSettings:
 
     def __post_init__(self) -> None:
         if self.crops < 1:
-            raise ValueError(f"crops has to be at least 1, got {self.crops}")
+            raise ValueError(f"crops must be at least 1, got {self.crops}")
 
     @classmethod
     def of(
@@ -79,7 +82,17 @@ class CacheSettings:
         crops: int,
         seed: int,
     ) -> CacheSettings:
-        """The settings for training on ``frames``, of all boundaries or of the targets'."""
+        """The settings for the training on some frames.
+
+        Args:
+            frames: the training frames.
+            source: the data set and split, in words.
+            size: ``(h, w)`` of the sampling tensor.
+            all_boundaries: use all classes instead of the target classes.
+            augmentation: gives ``scale`` and ``flip``.
+            crops: number of random squares per frame.
+            seed: seed of the squares.
+        """
         return cls(
             source=source,
             frames=len(frames),
@@ -93,11 +106,11 @@ class CacheSettings:
         )
 
     def geometry(self, index: int, epoch: int) -> np.random.Generator:
-        """What chooses the square of frame ``index`` in an epoch."""
+        """The generator that chooses the square of frame ``index`` in an epoch."""
         return np.random.default_rng([self.seed, index, epoch % self.crops])
 
     def plain(self) -> dict[str, Any]:
-        """As JSON gives it back."""
+        """The settings as JSON gives them back."""
         return dict(json.loads(json.dumps(asdict(self))))
 
 
@@ -106,10 +119,10 @@ class BoundaryCache:
 
     Args:
         folder: that folder.
-        settings: what they have to depend on.
+        settings: the settings with which it must have been filled.
 
     Raises:
-        StorageError: the folder was made with other settings, is not complete or damaged.
+        StorageError: The folder was filled with other settings, is incomplete or is damaged.
     """
 
     def __init__(self, folder: Path, settings: CacheSettings) -> None:
@@ -119,14 +132,32 @@ class BoundaryCache:
         if missing:
             raise StorageError(
                 f"{folder}: {len(missing)} of {len(parts)} parts are missing; "
-                "give the command that fills it again"
+                "run the command that fills it again"
             )
         self.settings = settings
         self._points = np.concatenate([_read(folder, part, settings) for part in parts])
 
     def nearest(self, index: int, epoch: int) -> Tensor:
-        """(2, h, w), b(u) of the square of frame ``index`` in an epoch."""
+        """The points ``(2, h, w)`` of the square of frame ``index`` in an epoch."""
         return torch.from_numpy(self._points[index, epoch % self.settings.crops])
+
+
+def describe_source(data: str, split: str, seed: int | None) -> str:
+    """The words that name a data set and split in `CacheSettings`.
+
+    Args:
+        data: the data set, as ``--data`` names it.
+        split: part of the data set.
+        seed: seed of the data set; None for its own.
+
+    Returns:
+        The words.
+
+    Example:
+        >>> describe_source("synthetic:64", "train", 3)
+        'synthetic:64, train, seed 3'
+    """
+    return f"{data}, {split}" + ("" if seed is None else f", seed {seed}")
 
 
 def fill_cache(
@@ -137,15 +168,34 @@ def fill_cache(
     workers: int = 0,
     quiet: bool = False,
 ) -> int:
-    """Find the points that are not in ``folder`` yet.
+    """Find the points that are not in a folder yet.
 
     Args:
-        workers: threads; 0 for the caller's alone.
+        frames: the training frames.
+        folder: new, or filled in part by an earlier call.
+        settings: the settings of the points.
+        workers: number of threads; 0 means one.
+        quiet: show no progress bar.
+
     Returns:
-        How many parts were missing.
+        The number of parts that were missing.
+
     Raises:
         ValueError: ``workers`` is negative.
-        StorageError: the folder was begun with other settings, or a frame cannot be read.
+        StorageError: The folder was begun with other settings, or a frame cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> from adaseg_fast.data import open_dataset
+        >>> frames = open_dataset("synthetic:2x64", "train")
+        >>> settings = CacheSettings.of(
+        ...     frames, "two scenes", size=(4, 4), all_boundaries=True,
+        ...     augmentation=Augmentation(), crops=1, seed=0,
+        ... )
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     parts = fill_cache(frames, Path(folder), settings, quiet=True)
+        ...     BoundaryCache(Path(folder), settings).nearest(0, epoch=0).shape
+        torch.Size([2, 4, 4])
     """
     if workers < 0:
         raise ValueError(f"workers must not be negative, got {workers}")
@@ -175,7 +225,7 @@ def _fill_part(
 
 
 def _points_of(frames: SegmentationDataset, index: int, settings: CacheSettings) -> Points:
-    """(crops, 2, h, w) of one frame."""
+    """The points ``(crops, 2, h, w)`` of one frame."""
     frame = frames[index]
     augmentation = Augmentation(scale=settings.scale, flip=settings.flip)
     squares = (
@@ -219,7 +269,17 @@ def _read(folder: Path, part: range, settings: CacheSettings) -> Points:
 
 
 def squares_of(folder: Path) -> tuple[int, int]:
-    """``crops`` and ``seed`` of a folder that `fill_cache` has filled, or a StorageError."""
+    """The squares of a folder that `fill_cache` has filled.
+
+    Args:
+        folder: that folder.
+
+    Returns:
+        ``crops`` and ``seed`` of its settings.
+
+    Raises:
+        StorageError: The folder holds no settings of boundary points.
+    """
     path = folder / _SETTINGS
     there = read_json(path)
     known = there if isinstance(there, dict) else {}

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How training computes: on which device, in how many processes, and in which precision.
+"""Where training runs: on which device, in how many processes, and in which precision.
 
-Several processes are started by ``torchrun``. Each takes its part of every batch; batch
-normalisation, the loss's norm and the gradients are those of the whole batch, so the result is that
-of one process up to rounding. Only the first one writes.
+``torchrun`` starts several processes. Each takes its share of every batch. Batch normalisation,
+the norm of the loss and the gradients are those of the whole batch, so the result is that of one
+process up to rounding. Only the first process writes.
 """
 
 from __future__ import annotations
@@ -16,22 +16,27 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, distributed, nn
 
-from adaseg_fast.backends.select import build_info
+from adaseg_fast.engine.devices import device_of, several_processes
 from adaseg_fast.nn.synced_norm import sync_batch_norm
 
 _CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
-class Compute:
-    """The place of this process among all, and the precision.
+class Placement:
+    """The device and precision of a training, and the place of this process among all.
 
     Attributes:
         device: where networks and batches are.
-        amp: run networks in half precision where that is safe (``torch.autocast``): bfloat16, or
-            float16 with scaled gradients on GPUs that lack it. Weights and losses stay float32.
-        rank: number of this process.
-        count: of the processes.
+        amp: run networks in half precision where that is safe (``torch.autocast``): in bfloat16,
+            or in float16 with scaled gradients on GPUs that lack bfloat16. Weights and losses stay
+            float32.
+        rank: number of this process, from 0.
+        count: number of processes.
+
+    Example:
+        >>> Placement().first
+        True
     """
 
     device: torch.device = _CPU
@@ -45,7 +50,7 @@ class Compute:
         return self.rank == 0
 
     def total(self, value: Tensor) -> Tensor:
-        """The sum over processes, without a gradient."""
+        """The sum of a tensor over all processes, without a gradient."""
         value = value.detach().to(self.device)
         if self.count > 1:
             value = value.clone()
@@ -53,11 +58,17 @@ class Compute:
         return value
 
     def forward_of(self, network: nn.Module) -> Callable[[Tensor], Tensor]:
-        """How to call a network in training: its float32 result for the part of a batch.
+        """Prepare a network for training here.
 
-        It is changed in place: on the CPU its weights are laid out channels last, which takes a
-        quarter off the time of convolutions; with several processes its batch normalisation is
-        replaced.
+        The network changes in place. On the CPU its weights are laid out channels last, which
+        makes convolutions a quarter faster. With several processes its batch normalisation becomes
+        that of the whole batch.
+
+        Args:
+            network: on ``device``.
+
+        Returns:
+            A function that calls the network on this process's share of a batch, and gives float32.
         """
         device, half = self.device.type, self._half()
         if device == "cpu":
@@ -75,7 +86,7 @@ class Compute:
         return forward
 
     def scaler(self) -> torch.amp.GradScaler:
-        """What keeps float16 gradients from vanishing; it does nothing in other precisions."""
+        """The scaler that keeps float16 gradients from vanishing; idle in other precisions."""
         wanted = self.amp and self._half() is torch.float16
         return torch.amp.GradScaler(self.device.type, enabled=wanted)
 
@@ -85,41 +96,29 @@ class Compute:
         return torch.bfloat16
 
 
-def device_of(name: str) -> torch.device:
-    """The device called ``name``: cpu, cuda or cuda:N.
-
-    Raises:
-        ValueError: there is no such device here, or no kernels for it were built.
-    """
-    kind, _, number = name.partition(":")
-    if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
-        raise ValueError(f"device {name!r} is none; say cpu, cuda or cuda:N")
-    if kind == "cpu":
-        return torch.device("cpu")
-    count = torch.cuda.device_count()
-    if int(number or 0) >= count:
-        raise ValueError(f"device {name!r}: torch finds {count} CUDA devices on this machine")
-    if not build_info()["cuda"]:
-        raise ValueError(
-            f"device {name!r}: adaseg_fast was built without CUDA kernels; install it again where "
-            "nvcc is found, with ADASEG_CUDA=ON in the environment to be told what is missing"
-        )
-    return torch.device("cuda", int(number or 0))
-
-
-def several_processes() -> bool:
-    """Whether ``torchrun`` started this process among others."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
-
-
 @contextmanager
-def joined(device: str = "cpu", *, amp: bool = False) -> Iterator[Compute]:
-    """The `Compute` of this process, in touch with the others while the block lasts.
+def joined(device: str = "cpu", *, amp: bool = False) -> Iterator[Placement]:
+    """Connect this process with the others while the block lasts.
 
     On CUDA each of several processes takes the device of its local rank.
+
+    Args:
+        device: cpu, cuda or cuda:N.
+        amp: see `Placement`.
+
+    Yields:
+        The `Placement` of this process.
+
+    Raises:
+        ValueError: There is no such device, see `device_of`.
+
+    Example:
+        >>> with joined("cpu") as placement:
+        ...     placement.count
+        1
     """
     if not several_processes():
-        yield Compute(device_of(device), amp)
+        yield Placement(device_of(device), amp)
         return
     on_cuda = device.startswith("cuda")
     chosen = device_of(f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if on_cuda else device)
@@ -127,6 +126,6 @@ def joined(device: str = "cpu", *, amp: bool = False) -> Iterator[Compute]:
         torch.cuda.set_device(chosen)
     distributed.init_process_group("nccl" if on_cuda else "gloo")
     try:
-        yield Compute(chosen, amp, distributed.get_rank(), distributed.get_world_size())
+        yield Placement(chosen, amp, distributed.get_rank(), distributed.get_world_size())
     finally:
         distributed.destroy_process_group()

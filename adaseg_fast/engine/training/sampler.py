@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -12,20 +12,38 @@ from torch import Tensor
 from adaseg_fast import ops
 from adaseg_fast.data import SegmentationDataset
 from adaseg_fast.data.transforms import Augmentation
-from adaseg_fast.engine.models.files import SamplerConfig, build_sampler, save_model
-from adaseg_fast.engine.training.batches import Batches, Item, frame_tensors, views_of
+from adaseg_fast.engine.models.config import SamplerConfig
+from adaseg_fast.engine.models.files import save_model
+from adaseg_fast.engine.models.frames import Item, frame_tensors, views_of
+from adaseg_fast.engine.models.networks import build_sampler
+from adaseg_fast.engine.training.batches import Batches
 from adaseg_fast.engine.training.boundary_cache import BoundaryCache, CacheSettings
-from adaseg_fast.engine.training.loop import Schedule, train
-from adaseg_fast.engine.training.placement import Compute
+from adaseg_fast.engine.training.loop import train
+from adaseg_fast.engine.training.options import TrainingOptions
 from adaseg_fast.nn import AdaptiveDownsampler
 
-LOSSES = ("proposal", "energy")
+Classes = tuple[int, ...] | None
 
 
 def nearest_points(
-    batch: list[Item], size: tuple[int, int], classes: tuple[int, ...] | None, ignore_index: int
+    batch: list[Item], size: tuple[int, int], classes: Classes, ignore_index: int
 ) -> Tensor:
-    """b(u) of eq. (2) for the labels of each item, (N, 2, h, w); they may differ in size."""
+    """The nearest boundary points b(u) of eq. (2) for the labels of each item.
+
+    Args:
+        batch: pairs of anything and labels ``(H, W)``; the labels may differ in size.
+        size: ``(h, w)`` of the sampling tensor.
+        classes: numbers of the classes whose boundaries count; None for all.
+        ignore_index: label of pixels without a class.
+
+    Returns:
+        The points ``(N, 2, h, w)``, relative (row, column).
+
+    Example:
+        >>> labels = torch.tensor([[0, 1], [0, 1]], dtype=torch.uint8)
+        >>> nearest_points([(labels, labels)], (3, 3), None, 255).shape
+        torch.Size([1, 2, 3, 3])
+    """
     nearest = [
         ops.nearest_boundary(labels[None], size, classes=classes, ignore_index=ignore_index)
         for _, labels in batch
@@ -34,15 +52,42 @@ def nearest_points(
 
 
 def proposal_loss(predicted: Tensor, nearest: Tensor, lam: float) -> Tensor:
-    """Mean squared difference from the proposals, the argmin of (2) subject to (3)."""
+    """Mean squared difference from the proposals, the minimum of eq. (2) subject to (3).
+
+    Args:
+        predicted: ``(N, 2, h, w)``, the sampling tensors.
+        nearest: ``(N, 2, h, w)``, the nearest boundary points.
+        lam: lambda of eq. (2).
+
+    Returns:
+        The loss, a scalar in squared units of the sampling tensor.
+
+    Example:
+        >>> nearest = ops.uniform_sampling_tensor((3, 3))
+        >>> float(proposal_loss(ops.solve_sampling(nearest, 1.0), nearest, 1.0))
+        0.0
+    """
     return (predicted - ops.solve_sampling(nearest, lam)).square().mean()
 
 
 def energy_loss(predicted: Tensor, nearest: Tensor, lam: float) -> Tensor:
-    """Eq. (2) itself, a coordinate, of the prediction with the borders that (3) demands.
+    """Eq. (2) per coordinate, of the prediction with the borders that (3) demands.
 
-    Unlike `ops.project_to_cover` nothing is clamped to [0, 1], which would leave a point outside
-    without a gradient; b(u) pulls it back.
+    In contrast to `ops.project_to_cover` nothing is clamped to [0, 1]. A clamped point outside
+    would have no gradient; here b(u) pulls it back.
+
+    Args:
+        predicted: ``(N, 2, h, w)``, the sampling tensors.
+        nearest: ``(N, 2, h, w)``, the nearest boundary points.
+        lam: lambda of eq. (2).
+
+    Returns:
+        The loss, a scalar.
+
+    Example:
+        >>> uniform = ops.uniform_sampling_tensor((3, 3))
+        >>> bool(energy_loss(uniform, uniform, 1.0) > 0)
+        True
     """
     held = predicted.clone()
     held[:, 0, 0], held[:, 0, -1] = 0.0, 1.0
@@ -50,92 +95,82 @@ def energy_loss(predicted: Tensor, nearest: Tensor, lam: float) -> Tensor:
     return ops.sampling_energy(held, nearest, lam).mean() / predicted[0].numel()
 
 
+LOSSES: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
+    "proposal": proposal_loss,
+    "energy": energy_loss,
+}
+
+
 def train_sampler(
     frames: SegmentationDataset,
     config: SamplerConfig,
-    schedule: Schedule,
+    options: TrainingOptions,
     *,
-    output: Path,
     loss: str = "proposal",
     all_boundaries: bool = False,
     cache: BoundaryCache | None = None,
-    augmentation: Augmentation | None = None,
-    batch_size: int = 32,
-    seed: int = 0,
-    workers: int = 0,
     validation: SegmentationDataset | None = None,
-    compute: Compute | None = None,
-    resume: bool = False,
-    tensorboard: bool = False,
-    quiet: bool = False,
 ) -> dict[str, float]:
-    """Train on the boundaries of the frames; writes ``output/sampler.safetensors``.
+    """Train an auxiliary network on the boundaries of frames; writes ``sampler.safetensors``.
 
     Args:
-        loss: "proposal", squared L2 to the proposals as in the paper's experiments, or "energy",
-            eq. (2) as a regularised loss, which the paper offers instead.
-        all_boundaries: of all classes, instead of the target classes.
-        cache: the nearest boundary points of ``frames``, of the same classes and tensor size.
-        compute: device, precision and processes; ``batch_size`` is that of all processes together.
+        frames: the training frames.
+        config: the settings of the network.
+        options: output folder, schedule and so on.
+        loss: "proposal", the squared difference from the proposals as in the paper's experiments;
+            or "energy", eq. (2) as a regularised loss, the paper's alternative.
+        all_boundaries: use the boundaries of all classes instead of those of the target classes.
+        cache: the nearest boundary points of ``frames``, for the same classes and tensor size.
+        validation: frames on which the result is measured once at the end.
+
     Returns:
-        ``loss`` of the last epoch and, in the first process with ``validation``, ``validation``
-        and ``uniform``: the mean squared difference of the predicted and of the uniform tensor
-        from the proposals on whole frames, in units of phi squared.
+        ``loss`` of the last epoch. In the first process with ``validation`` also ``validation`` and
+        ``uniform``: the mean squared difference of the predicted and of the uniform tensor from the
+        proposals on whole frames, in squared units of the sampling tensor.
+
     Raises:
-        ValueError: there is no such loss, or ``cache`` holds other points than asked for.
+        CheckpointError: The run cannot be resumed.
+        FloatingPointError: The loss became NaN or infinite.
+        ValueError: There is no such loss, ``cache`` holds other points, or the frames make no
+            batch.
+
+    Example::
+
+        frames = open_dataset("synthetic:64", "train")
+        options = TrainingOptions(Path("out"), Schedule(60, 1e-3))
+        train_sampler(frames, SamplerConfig(), options)
     """
     if loss not in LOSSES:
-        raise ValueError(f"loss has to be one of {', '.join(LOSSES)}, got {loss!r}")
-    measured = proposal_loss if loss == "proposal" else energy_loss
-    torch.manual_seed(seed)
-    compute = compute or Compute()
-    network = build_sampler(config).to(compute.device)
-    downsampler = AdaptiveDownsampler(network, config.view_size, config.size)
-    info = frames.info
-    classes = None if all_boundaries else info.targets
-    augmentation = augmentation or Augmentation()
+        raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {loss!r}")
+    classes = None if all_boundaries else frames.info.targets
     if cache is not None:
-        _check_cache(cache.settings, frames, config, classes, augmentation)
+        _check_cache(cache.settings, frames, config, classes, options.augmentation)
+    torch.manual_seed(options.seed)
+    placement = options.placement
+    network = build_sampler(config).to(placement.device)
+    downsampler = AdaptiveDownsampler(network, config.view_size, config.size)
+    forward = placement.forward_of(network)
 
-    forward = compute.forward_of(network)
+    def points_of(batch: list[Item]) -> Tensor:
+        if cache is not None:
+            return torch.stack([points for _, points in batch])
+        return nearest_points(batch, config.size, classes, frames.info.ignore_index)
 
     def loss_of(batch: list[Item]) -> tuple[Tensor, Tensor]:
         network.train()
-        if cache is None:
-            nearest = nearest_points(batch, config.size, classes, info.ignore_index)
-        else:
-            nearest = torch.stack([points for _, points in batch])
-        loss = measured(forward(views_of(downsampler, batch)), nearest, config.lam)
-        return loss * len(batch), loss.new_tensor(float(len(batch)))
+        predicted = forward(views_of(downsampler, batch))
+        mean = LOSSES[loss](predicted, points_of(batch), config.lam)
+        return mean * len(batch), mean.new_tensor(float(len(batch)))
 
-    batches = Batches(
-        frames,
-        augmentation,
-        batch_size=batch_size,
-        seed=seed,
-        workers=workers,
-        cache=cache,
-        compute=compute,
-    )
-    history = train(
-        network,
-        batches,
-        loss_of,
-        schedule,
-        output=output,
-        settings={**asdict(config), "classes": classes, "loss": loss},
-        compute=compute,
-        resume=resume,
-        tensorboard=tensorboard,
-        quiet=quiet,
-    )
+    settings = {**asdict(config), "classes": classes, "loss": loss}
+    batches = Batches.of(frames, options, cache)
+    history = train(network, batches, loss_of, options, settings)
     network.eval()
     result = {"loss": history[-1]["loss"]}
-    if not compute.first:
-        return result
-    save_model(output / "sampler.safetensors", network, config)
-    if validation is not None:
-        result |= validate(downsampler, config, validation, classes)
+    if placement.first:
+        save_model(options.output / "sampler.safetensors", network, config)
+        if validation is not None:
+            result |= validate(downsampler, config, validation, classes)
     return result
 
 
@@ -143,15 +178,15 @@ def _check_cache(
     settings: CacheSettings,
     frames: SegmentationDataset,
     config: SamplerConfig,
-    classes: tuple[int, ...] | None,
+    classes: Classes,
     augmentation: Augmentation,
 ) -> None:
     there = (settings.frames, settings.size, settings.classes, settings.scale, settings.flip)
     wanted = (len(frames), config.size, classes, augmentation.scale, augmentation.flip)
     if there != wanted:
         raise ValueError(
-            "the cache of boundary points is of other (frames, size, classes, scale, flip): "
-            f"{there}, wanted {wanted}"
+            "the cache of boundary points was made with other (frames, size, classes, scale, "
+            f"flip): {there}, not {wanted}"
         )
 
 
@@ -160,12 +195,25 @@ def validate(
     downsampler: AdaptiveDownsampler,
     config: SamplerConfig,
     frames: SegmentationDataset,
-    classes: tuple[int, ...] | None,
+    classes: Classes,
 ) -> dict[str, float]:
     """Mean squared difference from the proposals, of the predicted and of the uniform tensor.
 
     Args:
-        classes: whose boundaries the proposals follow; None for all.
+        downsampler: with the auxiliary network.
+        config: the settings of that network.
+        frames: on which it is measured, as they are.
+        classes: numbers of the classes whose boundaries count; None for all.
+
+    Returns:
+        ``validation``, of the predicted tensor, and ``uniform``, of the uniform one.
+
+    Example:
+        >>> from adaseg_fast.data import open_dataset
+        >>> config = SamplerConfig((4, 4), (16, 16), width=8)
+        >>> downsampler = AdaptiveDownsampler(build_sampler(config), (16, 16), (4, 4))
+        >>> sorted(validate(downsampler, config, open_dataset("synthetic:1x64", "val"), None))
+        ['uniform', 'validation']
     """
     downsampler.eval()
     device = next(downsampler.parameters()).device

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scalars of a training for TensorBoard."""
+"""The loss and the learning rate of a training for TensorBoard."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 
 class Scalars:
-    """Writes ``folder/tensorboard`` while a ``with`` block lasts; nothing without a folder.
+    """A log in ``folder/tensorboard`` that is open while a ``with`` block lasts.
 
     Args:
-        folder: the training's own; None for none.
-        first_step: steps from here on that an interrupted run has written are dropped.
+        folder: the output folder of the training; None writes nothing.
+        first_step: values that an interrupted run wrote for this step and later ones are dropped.
 
     Raises:
-        ValueError: the package ``tensorboard`` is not installed.
+        ValueError: The package ``tensorboard`` is not installed.
     """
 
     def __init__(self, folder: Path | None, first_step: int) -> None:
@@ -33,7 +33,7 @@ class Scalars:
         self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step)
 
     def add(self, step: int, **values: float) -> None:
-        """Note values after so many steps."""
+        """Write named values for a step."""
         if self._writer is not None:
             for name, value in values.items():
                 self._writer.add_scalar(name, value, step)

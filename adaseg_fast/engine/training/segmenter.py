@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,20 +14,34 @@ from tqdm import tqdm
 
 from adaseg_fast import ops
 from adaseg_fast.data import SegmentationDataset
-from adaseg_fast.data.transforms import Augmentation
-from adaseg_fast.engine.models.cost import downsampler_of
-from adaseg_fast.engine.models.files import SegmenterConfig, build_segmenter, save_model
-from adaseg_fast.engine.training.batches import Batches, Item, views_of
-from adaseg_fast.engine.training.loop import Schedule, train
-from adaseg_fast.engine.training.placement import Compute
+from adaseg_fast.engine.models.config import SegmenterConfig
+from adaseg_fast.engine.models.files import save_model
+from adaseg_fast.engine.models.frames import Item, views_of
+from adaseg_fast.engine.models.inference import downsampler_of
+from adaseg_fast.engine.models.networks import build_segmenter
+from adaseg_fast.engine.training.batches import Batches
+from adaseg_fast.engine.training.loop import train
+from adaseg_fast.engine.training.options import TrainingOptions
 from adaseg_fast.nn import AdaptiveDownsampler, AdaptiveSegmenter, DoubleUNet
 
 
 @torch.no_grad()
 def downsample(model: AdaptiveSegmenter, batch: list[Item]) -> tuple[Tensor, Tensor]:
-    """The images (N, 3, h, w) of a batch at the model's working size, and their sampling tensor.
+    """Downsample a batch to the working size of a model; the images may differ in size.
 
-    The points are uniform or predicted; images may differ in size.
+    Args:
+        model: with a downsampler of this package, uniform or adaptive.
+        batch: pairs of an image ``(3, H, W)`` and anything else.
+
+    Returns:
+        The small images ``(N, 3, h, w)``, normalised, and their sampling tensor ``(N, 2, h, w)``.
+
+    Example:
+        >>> from adaseg_fast.nn import UNet, UniformDownsampler
+        >>> model = AdaptiveSegmenter(UNet(2, width=8), UniformDownsampler((16, 16)))
+        >>> small, phi = downsample(model, [(torch.zeros(3, 40, 50), torch.zeros(40, 50))])
+        >>> small.shape, phi.shape
+        (torch.Size([1, 3, 16, 16]), torch.Size([1, 2, 16, 16]))
     """
     downsampler = downsampler_of(model)
     if isinstance(downsampler, AdaptiveDownsampler):
@@ -46,10 +59,24 @@ def downsample(model: AdaptiveSegmenter, batch: list[Item]) -> tuple[Tensor, Ten
 
 @torch.no_grad()
 def sample_labels(batch: list[Item], phi: Tensor, size: Sequence[int]) -> Tensor:
-    """The labels (N, h', w') int64 of a batch where scores of (h', w') lie.
+    """The labels of a batch at the points where scores lie.
 
-    Scores of another size than the sampling tensor's (a network with an output stride) lie at the
-    points of the tensor resized to them, as in prediction.
+    If the scores have another size than the sampling tensor (a network with an output stride), they
+    lie at the points of the tensor resized to that size, as in prediction.
+
+    Args:
+        batch: pairs of anything and labels ``(H, W)``.
+        phi: ``(N, 2, h, w)``, the sampling tensor of the small images.
+        size: ``(h', w')`` of the scores.
+
+    Returns:
+        The labels ``(N, h', w')``, int64.
+
+    Example:
+        >>> labels = torch.tensor([[0, 1], [2, 3]], dtype=torch.uint8)
+        >>> sample_labels([(labels, labels)], ops.uniform_sampling_tensor((2, 2)), (2, 2))
+        tensor([[[0, 1],
+                 [2, 3]]])
     """
     if tuple(size) != tuple(phi.shape[-2:]):
         phi = ops.resize_sampling_tensor(phi, tuple(size))
@@ -61,9 +88,23 @@ def sample_labels(batch: list[Item], phi: Tensor, size: Sequence[int]) -> Tensor
 
 
 def class_weights(frames: SegmentationDataset, quiet: bool, most: int = 256) -> Tensor:
-    """Weights 1 / ln(1.02 + share of pixels), scaled to mean 1, from at most ``most`` frames.
+    """Weights 1 / ln(1.02 + share of pixels) of the classes, scaled to mean 1.
 
     The form and the constant are those of ENet (Paszke et al. 2016).
+
+    Args:
+        frames: in which pixels are counted, every fourth row and column.
+        quiet: show no progress bar.
+        most: largest number of frames that are read.
+
+    Returns:
+        One weight per class, float32.
+
+    Example:
+        >>> from adaseg_fast.data import open_dataset
+        >>> weights = class_weights(open_dataset("synthetic:1x64", "train"), quiet=True)
+        >>> round(float(weights.mean()), 3)
+        1.0
     """
     info = frames.info
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), most)).astype(int))
@@ -79,39 +120,48 @@ def class_weights(frames: SegmentationDataset, quiet: bool, most: int = 256) -> 
 def train_segmenter(
     frames: SegmentationDataset,
     config: SegmenterConfig,
-    schedule: Schedule,
+    options: TrainingOptions,
     *,
-    output: Path,
     sampler: DoubleUNet | None = None,
-    augmentation: Augmentation | None = None,
-    batch_size: int = 32,
     balance: bool = False,
-    seed: int = 0,
-    workers: int = 0,
-    compute: Compute | None = None,
-    resume: bool = False,
-    tensorboard: bool = False,
-    quiet: bool = False,
 ) -> dict[str, float]:
-    """Softmax cross-entropy on the downsampled labels; writes ``output/model.safetensors``.
+    """Train a base network by softmax cross-entropy on downsampled labels.
+
+    Writes ``model.safetensors``.
 
     Args:
-        sampler: the trained auxiliary network where ``config.sampler`` is set; it stays as it is.
+        frames: the training frames.
+        config: the settings of the model.
+        options: output folder, schedule and so on.
+        sampler: the trained auxiliary network where ``config.sampler`` is set; it does not change.
         balance: weigh classes by `class_weights`.
-        compute: device, precision and processes; ``batch_size`` is that of all processes together.
+
     Returns:
         ``loss`` of the last epoch.
+
+    Raises:
+        CheckpointError: The run cannot be resumed.
+        FloatingPointError: The loss became NaN or infinite.
+        ValueError: ``sampler`` is missing or not wanted, the base network cannot be built, or the
+            frames make no batch.
+
+    Example::
+
+        frames = open_dataset("synthetic:64", "train")
+        options = TrainingOptions(Path("out"), Schedule(60, 1e-3))
+        train_segmenter(frames, SegmenterConfig.of(frames.info, (64, 64), width=64), options)
     """
     if (config.sampler is None) != (sampler is None):
-        raise ValueError("an adaptive model needs a sampler, a uniform one must not have any")
-    torch.manual_seed(seed)
-    compute = compute or Compute()
-    model = build_segmenter(config, sampler).to(compute.device)
+        raise ValueError("an adaptive model needs a sampler, and a uniform one must not have any")
+    placement = options.placement
+    torch.manual_seed(options.seed)
+    model = build_segmenter(config, sampler).to(placement.device)
     model.downsampler.eval().requires_grad_(False)
     weights = None
     if balance:
-        weights = class_weights(frames, quiet or not compute.first).to(compute.device)
-    forward = compute.forward_of(model.segmenter)
+        quiet = options.quiet or not placement.first
+        weights = class_weights(frames, quiet).to(placement.device)
+    forward = placement.forward_of(model.segmenter)
 
     def loss_of(batch: list[Item]) -> tuple[Tensor, Tensor]:
         model.segmenter.train()
@@ -124,27 +174,9 @@ def train_segmenter(
         known = labels != config.ignore_index
         return total, known.sum() if weights is None else weights[labels[known]].sum()
 
-    batches = Batches(
-        frames,
-        augmentation or Augmentation(),
-        batch_size=batch_size,
-        seed=seed,
-        workers=workers,
-        compute=compute,
-    )
-    history = train(
-        model,
-        batches,
-        loss_of,
-        schedule,
-        output=output,
-        settings={**asdict(config), "balance": balance},
-        compute=compute,
-        resume=resume,
-        tensorboard=tensorboard,
-        quiet=quiet,
-    )
+    settings = {**asdict(config), "balance": balance}
+    history = train(model, Batches.of(frames, options), loss_of, options, settings)
     model.eval()
-    if compute.first:
-        save_model(output / "model.safetensors", model, config)
+    if placement.first:
+        save_model(options.output / "model.safetensors", model, config)
     return {"loss": history[-1]["loss"]}

@@ -37,8 +37,7 @@ struct Grids {
     ADASEG_DEVICE void read_points(int64_t item, const Corners &corners, Point (&p)[3]) const {
         read_triangle_points(points + item * vertices(), corners, p);
     }
-    // Whether every pixel has exactly one triangle. All threads of a block call it: it is a
-    // barrier.
+    // Whether every pixel has exactly one triangle; a barrier for the block's threads.
     ADASEG_DEVICE bool simple(const Block &block, int64_t item) const {
         return !block.any(block.thread() < finding_count &&
                           broken[item * finding_count + block.thread()] != 0);

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from adaseg_fast import backends
-from support.arrays import assert_same
+from support.compare import assert_same
 
 every_backend = pytest.mark.parametrize("backend", backends.available_backends())
 

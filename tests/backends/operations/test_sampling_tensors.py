@@ -16,16 +16,9 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from adaseg_fast import backends, ops
-from support.arrays import (
-    GRID_KINDS,
-    LAYOUTS,
-    Array,
-    assert_close,
-    assert_same,
-    cover,
-    grids,
-    with_layout,
-)
+from support.arrays import LAYOUTS, Array, with_layout
+from support.compare import assert_close, assert_same
+from support.grids import GRID_KINDS, cover, grids
 
 FLOATS = (np.float64, np.float32, np.float16)
 shapes = st.tuples(st.integers(2, 40), st.integers(2, 40))

@@ -16,9 +16,9 @@ from adaseg_fast.data import DataError, open_dataset
 from adaseg_fast.data.formats.exif import exif_orientation, turn_upright
 from adaseg_fast.data.images import read_deep_png, read_image, read_labelled_image, read_labels
 from adaseg_fast.data.readers.folder import FolderDataset
-from support.data_trees import apolloscape, cityscapes, supervisely, synthia
+from support.data.pictures import chunk, encoded, exif, jpeg_with, noise, png, put
+from support.data.trees import apolloscape, cityscapes, supervisely, synthia
 from support.engine_cases import write_folder
-from support.pictures import chunk, encoded, exif, jpeg_with, noise, png, put
 
 # The upright picture, and how each orientation stores it.
 UPRIGHT = np.array([[1, 2, 3], [4, 5, 6]], np.uint8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 
 from adaseg_fast.data import DataError
 from adaseg_fast.data.images import MAX_PIXELS, read_image, read_labelled_image, read_labels
-from support.pictures import encoded, noise, put
+from support.data.pictures import encoded, noise, put
 
 RGB, GREY = noise(13, 10, 3), noise(13, 10)
 FILES = {
@@ -189,6 +190,27 @@ def test_a_plain_tiff_made_by_hand_is_read(tmp_path: Path) -> None:
     overview = tiff(WHOLE, following=8 + 2 + 12 * len(WHOLE) + 4)[: 8 + 2 + 12 * len(WHOLE) + 4]
     smaller = tiff([(254, 1), *WHOLE])[8:]
     assert read_image(put(tmp_path, "b.tif", overview + smaller)).shape == (4, 4, 3)
+
+
+def test_a_directory_that_names_the_file_again_and_again_takes_no_memory(tmp_path: Path) -> None:
+    """60,000 tags, each with the whole file as its values."""
+    count, filler = 60_000, bytes(2**20)
+    entry = struct.pack("<HHII", 258, 1, 2**20 + 10**5, 8)
+    data = b"II" + struct.pack("<HIH", 42, 8, count) + entry * count + bytes(4) + filler
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"a\.tif: the TIFF is damaged \(tag 257 is missing\)"):
+        read_image(put(tmp_path, "a.tif", data))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**25
+
+
+@pytest.mark.parametrize("tag", [258, 339])
+def test_a_tag_without_values_counts_as_absent(tmp_path: Path, tag: int) -> None:
+    data = bytearray(tiff([*WHOLE, (tag, 1)] if tag == 339 else WHOLE))
+    place = data.index(struct.pack("<HHI", tag, 4, 1))
+    data[place + 4 : place + 8] = bytes(4)
+    assert read_image(put(tmp_path, "a.tif", bytes(data))).shape == (4, 4, 3)
 
 
 @pytest.mark.parametrize("side", [2**14 + 1, 2**16])

@@ -19,7 +19,7 @@ from adaseg_fast.data.images import (
     read_labels,
 )
 from adaseg_fast.data.readers.supervisely_shapes import ShapeError, draw_object
-from support.pictures import CHANNELS, encoded, noise, png, put
+from support.data.pictures import CHANNELS, encoded, noise, png, put
 
 WIDTH, HEIGHT = 21, 30
 # First row and column, and their steps.

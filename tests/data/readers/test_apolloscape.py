@@ -11,7 +11,7 @@ import pytest
 from adaseg_fast.data import DataError, open_dataset
 from adaseg_fast.data.images import write_png
 from adaseg_fast.data.readers.apolloscape import ApolloScape
-from support.data_trees import SIZE, apolloscape, patches
+from support.data.trees import SIZE, apolloscape, patches
 
 # The publisher's table: train id of each class id; 255 where it is not evaluated.
 TRAIN_IDS = {

@@ -12,7 +12,7 @@ import pytest
 from adaseg_fast.data import DataError, open_dataset
 from adaseg_fast.data.images import write_png
 from adaseg_fast.data.readers.cityscapes import Cityscapes
-from support.data_trees import SIZE, cityscapes, patches, picture, write_deep
+from support.data.trees import SIZE, cityscapes, patches, picture, write_deep
 
 # The publisher's table: train id of each label id; 255 where it is not evaluated.
 TRAIN_IDS = {

@@ -18,7 +18,7 @@ from adaseg_fast.data import DataError, open_dataset
 from adaseg_fast.data.files import read_json
 from adaseg_fast.data.images import MAX_BYTES, read_deep_png, read_image, read_labels
 from adaseg_fast.engine.models.files import ModelError, load_sampler, load_segmenter
-from support.data_trees import write_deep
+from support.data.trees import write_deep
 from support.engine_cases import write_folder
 
 Errors = (DataError, ModelError)

@@ -22,7 +22,7 @@ from adaseg_fast.data import DataError, open_dataset
 from adaseg_fast.data.images import write_png
 from adaseg_fast.data.readers import supervisely as module
 from adaseg_fast.data.readers.supervisely import SuperviselyPerson
-from support.data_trees import (
+from support.data.trees import (
     SIZE,
     bitmap_object,
     pack_bitmap,

@@ -11,7 +11,7 @@ import pytest
 from adaseg_fast.data import DataError, open_dataset
 from adaseg_fast.data.images import write_png
 from adaseg_fast.data.readers.synthia import Synthia
-from support.data_trees import SIZE, patches, picture, synthia, write_deep
+from support.data.trees import SIZE, patches, picture, synthia, write_deep
 
 
 @pytest.fixture

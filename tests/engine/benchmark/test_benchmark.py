@@ -17,12 +17,12 @@ import torch
 
 from adaseg_fast import ops
 from adaseg_fast.cli import main
-from adaseg_fast.engine.benchmark import comparisons, rivals
+from adaseg_fast.engine.benchmark import comparisons, problems, rivals
 from adaseg_fast.engine.benchmark.comparisons import Comparison, Disagreement
-from adaseg_fast.engine.benchmark.rivals import Problem
+from adaseg_fast.engine.benchmark.problems import Problem
 from adaseg_fast.engine.benchmark.run import ROWS, laps, measure
-from adaseg_fast.engine.benchmark.table import Benchmark, Timing, table
-from adaseg_fast.engine.models.cost import STAGES
+from adaseg_fast.engine.benchmark.table import Benchmark, Timing, benchmark_table
+from adaseg_fast.engine.models.inference import STAGES
 
 SMALL = Problem(classes=5, grid=(12, 16), size=(72, 96))
 COMPARISONS: dict[str, Callable[[Problem], Comparison]] = {
@@ -35,7 +35,7 @@ COMPARISONS: dict[str, Callable[[Problem], Comparison]] = {
     "remap": comparisons.sample_and_remap,
     "boundary_mask": comparisons.boundary_mask,
     "nearest_boundary": comparisons.nearest_boundary,
-    "nearest_boundary_targets": partial(comparisons.nearest_boundary, classes=rivals.TARGETS),
+    "nearest_boundary_targets": partial(comparisons.nearest_boundary, classes=problems.TARGETS),
     "solve_sampling": comparisons.solve_sampling,
     "inference": comparisons.inference,
     "across_backends": partial(
@@ -68,7 +68,7 @@ def test_rivals_agree(name: str, seed: int) -> None:
 def test_a_wrong_result_is_a_disagreement(name: str) -> None:
     comparison = small(name)
     ours, rival = comparison.ours(), comparison.rival()
-    # Each point gets what belongs to the one opposite to it; labels a class that is there.
+    # Each point gets the value of the opposite point; labels become another class.
     wrong = 1 - ours if name.endswith("backends") else ours.flip(-1, -2)
     with pytest.raises(Disagreement):
         comparison.check(wrong, rival)
@@ -99,31 +99,31 @@ def test_operations_are_compared_on_affine_scores(
 @pytest.mark.parametrize("classes", [2, 5, 11, 19, 22, 40])
 def test_scores_are_those_of_a_confident_network(classes: int) -> None:
     problem = Problem(classes, (40, 60), (160, 240))
-    phi = rivals.ideal_grid(problem)
+    phi = problems.ideal_grid(problem)
     assert not torch.equal(phi, ops.uniform_sampling_tensor(problem.grid))
-    scores = rivals.network_scores(problem, phi)
+    scores = problems.network_scores(problem, phi)
     assert scores.shape == (1, classes, 40, 60) and scores.dtype == torch.float32
-    # More than the scene's classes are seen where more are wanted.
+    # With more classes than the scene has, more of them occur.
     seen = scores.argmax(1).unique()
     assert len(seen) > (11 if classes > 18 else 1)
     best, second = scores.topk(2, dim=1).values.unbind(1)
     assert 6 < best.median() < 10 and second.median() < 3
     # Reproducible.
-    assert torch.equal(scores, rivals.network_scores(problem, phi))
+    assert torch.equal(scores, problems.network_scores(problem, phi))
 
 
 def test_the_image_is_read_in_place() -> None:
-    image, labels = rivals.scene((72, 96))
+    image, labels = problems.scene((72, 96))
     assert image.shape == (1, 3, 72, 96) and image.stride()[1] == 1
     assert labels.shape == (1, 72, 96)
 
 
 def test_the_model_samples_adaptively() -> None:
     before = torch.get_rng_state()
-    model = rivals.adaptive_model(SMALL)
+    model = problems.adaptive_model(SMALL)
     assert torch.equal(before, torch.get_rng_state())
     with torch.inference_mode():
-        _, phi = model(rivals.scene(SMALL.size)[0])
+        _, phi = model(problems.scene(SMALL.size)[0])
     uniform = ops.uniform_sampling_tensor(SMALL.grid)
     assert 1e-3 < (phi - uniform).abs().max() < 0.3
 
@@ -172,7 +172,7 @@ def test_disagreement_is_shown_and_not_timed() -> None:
     timing = measure(replace(ROWS[0], compare=lambda _: sides), SMALL, 1)
     result = Benchmark((timing,), {}, {})
     assert timing.ours_ms is None and result.disagreements == 1
-    assert "results differ: apples are not pears" in table(result)
+    assert "results differ: apples are not pears" in benchmark_table(result)
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +180,7 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adaseg_fast.available_backends", lambda: ("native",))
     scipy, numba = (next(row for row in ROWS if row.needs == name) for name in ("scipy", "numba"))
     lines = tuple(measure(row, SMALL, 1) for row in (scipy, numba))
-    text = table(Benchmark(lines, {}, {}))
+    text = benchmark_table(Benchmark(lines, {}, {}))
     assert "scipy is not installed" in text and "no numba backend here" in text
     assert [line.ratio for line in lines] == [None, None]
 
@@ -189,7 +189,9 @@ def test_the_table_says_what_is_reached() -> None:
     fast = Timing("a", "b", "1x1", ours_ms=0.5, rival_ms=150.0, target=200.0)
     slow = replace(fast, name="c", target=301.0)
     other = replace(fast, name="d", target=None)
-    text = table(Benchmark((fast, slow, other), {"sample": 1.5, "segment": 20.25}, {"torch": "2"}))
+    text = benchmark_table(
+        Benchmark((fast, slow, other), {"sample": 1.5, "segment": 20.25}, {"torch": "2"})
+    )
     head, *lines = text.splitlines()
     assert head.split()[:2] == ["sizes", "ours,"]
     assert lines[0].split() == ["a", "1x1", "0.500", "b", "150", "300", "200", "yes"]
@@ -208,7 +210,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert [line["name"] for line in record["timings"]] == [row.name for row in ROWS]
     for line in record["timings"]:
         assert line["note"] or (math.isfinite(line["ratio"]) and line["ratio"] > 0)
-    # Nothing but the numba rows may be missing where SciPy is there.
+    # If SciPy is installed, only rows of numba may be missing.
     if record["environment"]["scipy"]:
         assert all(line["rival"] == "native" for line in record["timings"] if line["note"])
     assert record["stages_ms"].keys() == set(STAGES)
@@ -219,8 +221,8 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--repeat", "0"), "repeat has to be at least 1"),
-        (("--classes", "0"), "classes has to be at least 1"),
+        (("--repeat", "0"), "repeat must be at least 1"),
+        (("--classes", "0"), "classes must be at least 1"),
         (("--size", "8"), "height must be 64 to 4096"),
     ],
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Metrics over a data set: the same figures however many threads count them."""
+"""Metrics over a data set: the values are the same with any number of threads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 
 from adaseg_fast.data import DataError, Frame
 from adaseg_fast.data.readers.synthetic import SyntheticScenes
-from adaseg_fast.engine.evaluation.measures import METRICS, Measures, cropped, measure
+from adaseg_fast.engine.evaluation.measures import Measures, cropped, measure
+from adaseg_fast.engine.evaluation.options import METRICS, MeasureOptions
 from adaseg_fast.metrics import BoundaryF, ObjectRecall, TrimapAccuracy
 
 SCENES = SyntheticScenes(7, size=(64, 96), split="val")
@@ -25,9 +26,9 @@ def shifted(index: int, frame: Frame) -> np.ndarray:
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("crop", ["square", "none"])
 def test_workers_change_no_bit(workers: int, crop: str) -> None:
-    how = {"metrics": METRICS, "crop": crop, "quiet": True}
-    alone = measure(SCENES, shifted, **how).record()
-    together = measure(SCENES, shifted, workers=workers, **how).record()
+    options = MeasureOptions(METRICS, crop, quiet=True)
+    alone = measure(SCENES, shifted, options).record()
+    together = measure(SCENES, shifted, replace(options, workers=workers)).record()
     assert json.dumps(together) == json.dumps(alone)
     assert {"trimap", "trimap_targets", "objects", "boundary"} <= alone.keys()
 
@@ -42,7 +43,7 @@ def test_each_metric_sees_every_frame() -> None:
         trimap.update(shifted(index, frame), frame.labels)
         objects.update(shifted(index, frame), frame.labels, frame.instances)
         boundary.update(shifted(index, frame), frame.labels)
-    record = measure(SCENES, shifted, metrics=METRICS, crop="none", quiet=True).record()
+    record = measure(SCENES, shifted, MeasureOptions(METRICS, "none", quiet=True)).record()
     assert json.dumps(record["trimap_targets"]) == json.dumps(trimap.record())
     assert json.dumps(record["objects"]) == json.dumps(objects.record(info.classes))
     assert record["boundary"]["mean_f"] == boundary.mean_f()
@@ -58,7 +59,7 @@ def test_target_boundaries_are_all_boundaries_where_all_classes_are_targets() ->
 
 
 def test_iou_alone_by_default() -> None:
-    result = measure(SCENES, shifted, quiet=True)
+    result = measure(SCENES, shifted, MeasureOptions(quiet=True))
     assert result.trimap is result.objects is result.boundary is None
     assert not {"trimap", "objects", "boundary"} & result.record().keys()
 
@@ -73,7 +74,7 @@ def test_labels_are_asked_for_in_order_and_in_this_thread() -> None:
         asked.append((index, frame.name))
         return frame.labels
 
-    measure(SCENES, label, workers=2, quiet=True)
+    measure(SCENES, label, MeasureOptions(workers=2, quiet=True))
     assert asked == [(index, SCENES[index].name) for index in range(len(SCENES))]
 
 
@@ -86,16 +87,17 @@ class Broken(SyntheticScenes):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_errors_of_frames_and_of_metrics_come_out(workers: int) -> None:
+    options = MeasureOptions(workers=workers, quiet=True)
     with pytest.raises(DataError, match="frame 4 is damaged"):
-        measure(Broken(7, size=(64, 64)), shifted, workers=workers, quiet=True)
+        measure(Broken(7, size=(64, 64)), shifted, options)
     with pytest.raises(ValueError, match="prediction must hold"):
-        measure(SCENES, lambda i, f: f.labels + np.uint8(50), workers=workers, quiet=True)
+        measure(SCENES, lambda i, f: f.labels + np.uint8(50), options)
 
 
 def test_unknown_choices() -> None:
     with pytest.raises(ValueError, match="no metric is called 'dice'; there are iou, trimap"):
         Measures(SCENES.info, ["iou", "dice"])
-    with pytest.raises(ValueError, match="crop has to be 'square' or 'none', got 'round'"):
+    with pytest.raises(ValueError, match="crop must be 'square' or 'none', got 'round'"):
         cropped(SCENES[0], "round")
     with pytest.raises(ValueError, match="workers must not be negative, got -1"):
-        measure(SCENES, shifted, workers=-1)
+        MeasureOptions(workers=-1)

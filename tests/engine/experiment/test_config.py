@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Configurations of experiments: the package's own, and what is refused in anyone's."""
+"""Configurations of experiments: the package's own, defaults, old names, and errors."""
 
 from __future__ import annotations
 
 import sys
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from adaseg_fast.engine.experiment.config import (
     read_config,
 )
 
-TRAINING = {"epochs": 1, "rate": 1e-3, "batch_size": 2}
+TRAINING = {"epochs": 1, "learning_rate": 1e-3, "batch_size": 2}
 LEAST: dict[str, Any] = {
     "sizes": [16, [24, 32]],
     "seeds": [0],
@@ -30,6 +31,10 @@ LEAST: dict[str, Any] = {
     "sampler": TRAINING,
     "segmenter": TRAINING,
 }
+
+
+def read_text(name: str) -> str:
+    return (files("adaseg_fast") / "experiments" / f"{name}.toml").read_text("utf-8")
 
 
 def test_what_is_not_said_has_a_default() -> None:
@@ -47,7 +52,7 @@ def test_the_papers_settings(name: str, rate: float, epochs: int) -> None:
     config = read_config(name)
     batches = {16: 128, 32: 128, 64: 128, 128: 32, 256: 24, 512: 12}
     for section in (config.sampler, config.segmenter):
-        assert (section.rate, section.epochs) == (rate, epochs)
+        assert (section.learning_rate, section.epochs) == (rate, epochs)
     for side, batch in batches.items():
         assert at_size(config.segmenter.batch_size, (side, side)) == batch
     assert config.segmenter.network == "unet" and config.sampler.loss == "proposal"
@@ -57,7 +62,7 @@ def test_the_papers_settings(name: str, rate: float, epochs: int) -> None:
 def test_own_configurations_are_whole(name: str) -> None:
     config = read_config(name)
     assert config.plain()["sizes"] == [list(size) for size in config.sizes]
-    # Those of data sets on disk leave the folder to the command.
+    # For data sets on disk the command names the folder.
     assert bool(config.data.train) == (name == "synthetic")
 
 
@@ -79,22 +84,37 @@ def test_values_by_size() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"sizes": []}, "at least one"),
-        ({"sizes": [1]}, "sizes: a list of sizes"),
-        ({"sizes": [[16, 16, 16]]}, "sizes: a list of sizes"),
-        ({"seeds": 3}, "seeds: a list of whole numbers"),
+        ({"sizes": []}, "sizes must be a list of length >= 1"),
+        ({"sizes": [1]}, r"sizes\[0\]\[0\] must be an integer >= 2"),
+        ({"sizes": [[16, 16, 16]]}, r"sizes\[0\] must be a list of length 2, got 3"),
+        ({"sizes": [True]}, r"sizes\[0\]\[0\] must be an integer, got true or false"),
+        ({"seeds": 3}, "seeds must be a list, got an integer"),
+        ({"seeds": []}, "seeds must be a list of length >= 1"),
         ({"speed": 3}, "'speed' is none of sizes, seeds, data"),
-        ({"data": 3}, "data: a table is wanted"),
-        ({"data": {"train": 3}}, "data: train: a text"),
-        ({"data": {"cache": 1}}, "data: cache: true or false"),
-        ({"data": {"targets": "car"}}, "data: targets: a list of texts"),
-        ({"sampler": {"epochs": 1, "rate": 1e-3}}, "sampler: 'batch_size' is missing"),
-        ({"sampler": TRAINING | {"batch_size": {"big": 1}}}, "batch_size: a whole number, or"),
-        ({"sampler": TRAINING | {"batch_size": {}}}, "batch_size: a whole number, or"),
-        ({"sampler": TRAINING | {"boundaries": "none"}}, "sampler.boundaries is 'none'"),
-        ({"segmenter": TRAINING | {"rate": "fast"}}, "segmenter: rate: a number is wanted"),
-        ({"evaluation": {"metrics": ["dice"]}}, "evaluation.metrics: 'dice'"),
-        ({"evaluation": {"crop": "round"}}, "evaluation.crop is 'round'"),
+        ({"data": 3}, "data must be a table, got an integer"),
+        ({"data": {"place": "x"}}, "data: 'place' is none of train, evaluation, split"),
+        ({"data": {"train": 3}}, "data.train must be a text, got an integer"),
+        ({"data": {"cache": 1}}, "data.cache must be true or false, got an integer"),
+        ({"data": {"targets": "car"}}, "data.targets must be a list or null, got a text"),
+        ({"sampler": {"epochs": 1, "learning_rate": 1e-3}}, "sampler: 'batch_size' is missing"),
+        ({"sampler": TRAINING | {"batch_size": 1.5}}, "batch_size must be an integer or a table"),
+        ({"sampler": TRAINING | {"batch_size": {"big": 1}}}, "a key of sampler.batch_size must be"),
+        ({"sampler": TRAINING | {"batch_size": {}}}, "batch_size must be a table of length >= 1"),
+        (
+            {"sampler": TRAINING | {"boundaries": "none"}},
+            "sampler.boundaries must be targets or all, got 'none'",
+        ),
+        ({"sampler": TRAINING | {"loss": "l1"}}, "sampler.loss must be proposal or energy"),
+        ({"sampler": 3}, "sampler must be a table, got an integer"),
+        (
+            {"segmenter": TRAINING | {"learning_rate": "fast"}},
+            "segmenter.learning_rate must be a number, got a text",
+        ),
+        (
+            {"evaluation": {"metrics": ["dice"]}},
+            r"evaluation.metrics\[0\] must be iou or trimap or objects or boundary, got 'dice'",
+        ),
+        ({"evaluation": {"crop": "round"}}, "evaluation.crop must be square or none, got 'round'"),
     ],
 )
 def test_errors_name_file_and_key(change: dict[str, Any], message: str) -> None:
@@ -102,13 +122,36 @@ def test_errors_name_file_and_key(change: dict[str, Any], message: str) -> None:
         parse_config(LEAST | change, "mine.toml")
 
 
+def test_names_of_0_1_0_are_understood_with_a_warning() -> None:
+    old = {"epochs": 1, "rate": 2e-3, "final_rate": 0.5, "batch_size": 2}
+    change = {"sampler": old | {"aux_size": {"16": 8}}, "segmenter": old}
+    with pytest.warns(FutureWarning) as noted:
+        config = parse_config(LEAST | change, "old.toml")
+    for section in (config.sampler, config.segmenter):
+        assert (section.learning_rate, section.final_learning_rate) == (2e-3, 0.5)
+    assert config.sampler.view_size == {16: 8}
+    (warning,) = noted
+    assert str(warning.message).startswith("old.toml: keys have new names")
+    assert str(warning.message).count(" is now ") == 5
+    assert "sampler.aux_size is now sampler.view_size" in str(warning.message)
+    with pytest.raises(ConfigError, match="sampler: 'rate' is none of"):  # beside its new name
+        parse_config(LEAST | {"sampler": TRAINING | {"rate": 1.0}}, "both.toml")
+
+
+def test_a_byte_order_mark_and_other_letters(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    text = read_text("synthetic").replace("synthetic:64x256", "folder:Straßen")
+    file.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    assert read_config(str(file)).data.train == "folder:Straßen"
+
+
 def test_files_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"gone.toml: cannot be read .*apolloscape, camvid"):
         read_config(str(tmp_path / "gone.toml"))
     file = tmp_path / "bad.toml"
     file.write_text("sizes = [")
-    with pytest.raises(ConfigError, match=r"bad.toml: is no TOML"):
+    with pytest.raises(ConfigError, match=r"bad.toml: is not TOML"):
         read_config(str(file))
     file.write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigError, match=r"bad.toml: is no TOML"):
+    with pytest.raises(ConfigError, match=r"bad.toml: is not TOML"):
         read_config(str(file))

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The uniform size of equal cost, against counting every size for real."""
+"""The uniform size of equal cost, against counting the cost of every size."""
 
 from __future__ import annotations
 
 import pytest
 
 from adaseg_fast.engine.experiment.equal_cost import equal_cost_size
+from adaseg_fast.engine.models.config import SamplerConfig
 from adaseg_fast.engine.models.cost import multiply_adds
-from adaseg_fast.engine.models.files import SamplerConfig
 from adaseg_fast.nn import DoubleUNet, UNet
 
 

@@ -1,25 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole experiment on a few small scenes: its files and tables, and going on where it stopped."""
+"""A whole experiment on a few small scenes: files, tables, and continuing an interrupted run."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from adaseg_fast.engine.experiment import run as module
 from adaseg_fast.engine.experiment.config import ConfigError, ExperimentConfig, parse_config
-from adaseg_fast.engine.experiment.report import _at_equal_latency, markdown, report
+from adaseg_fast.engine.experiment.plan import (
+    Model,
+    evaluation_frames,
+    planned_models,
+    sampler_config,
+)
+from adaseg_fast.engine.experiment.report import _at_equal_latency, report
 from adaseg_fast.engine.experiment.results import Group, gather, mean_of, write_results
-from adaseg_fast.engine.experiment.run import Model, planned_models, run_experiment
+from adaseg_fast.engine.experiment.run import run_experiment
 from adaseg_fast.engine.models.files import load_segmenter
+from adaseg_fast.engine.tables import markdown_table
 from adaseg_fast.engine.training import loop
 from adaseg_fast.storage import StorageError
 
-TRAINING = {"epochs": 2, "rate": 3e-3, "batch_size": 2}
+TRAINING = {"epochs": 2, "learning_rate": 3e-3, "batch_size": 2}
 CONFIG = parse_config(
     {
         "sizes": [16],
@@ -102,7 +109,7 @@ def test_a_finished_experiment_is_not_done_again(
 
 
 @pytest.mark.parametrize("stop_at", [1, 6, 11])
-def test_an_interrupted_experiment_goes_on(
+def test_an_interrupted_experiment_continues(
     done: tuple[Path, list[Model]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int
 ) -> None:
     steps = 0
@@ -135,7 +142,9 @@ def test_more_seeds_and_sizes_later(tmp_path: Path) -> None:
     assert "what sampling alone allows" in said
     with pytest.raises(ConfigError, match=r"other settings: segmenter.epochs \(2 there, 3 now\)"):
         run(replace(small, segmenter=replace(small.segmenter, epochs=3)), tmp_path)
-    run(replace(small, data=replace(small.data, workers=1)), tmp_path)  # as many as one likes
+    run(
+        replace(small, data=replace(small.data, workers=1)), tmp_path
+    )  # the number of workers may change
     (tmp_path / "experiment.json").write_text("[]")
     with pytest.raises(ConfigError, match="does not hold the settings"):
         run(small, tmp_path)
@@ -172,9 +181,9 @@ def test_a_view_for_each_size() -> None:
         sizes=((16, 16), (32, 32)),
         sampler=replace(CONFIG.sampler, view_size={16: 16, 32: 64}),
     )
-    views = [module.sampler_config(config.sampler, size).view_size for size in config.sizes]
+    views = [sampler_config(config.sampler, size).view_size for size in config.sizes]
     assert views == [(16, 16), (64, 64)]
-    info = module.evaluation_frames(config.data).info
+    info = evaluation_frames(config.data).info
     equal = {m.beside: m.size for m in planned_models(config, info) if m.size != m.beside}
     assert equal[16, 16] < equal[32, 32]
 
@@ -248,6 +257,6 @@ def test_means_leave_out_what_has_no_value() -> None:
 
 
 def test_markdown_is_aligned() -> None:
-    lines = markdown(("", "long head"), [("a", "1"), ("bcd", "22")]).splitlines()
+    lines = markdown_table(("", "long head"), [("a", "1"), ("bcd", "22")]).splitlines()
     assert lines[0] == "|     | long head |" and lines[3] == "| bcd | 22        |"
     assert len({len(line) for line in lines}) == 1

@@ -10,16 +10,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from adaseg_fast.engine.models.config import SamplerConfig, SegmenterConfig
 from adaseg_fast.engine.models.files import (
     ModelError,
-    SamplerConfig,
-    SegmenterConfig,
-    build_sampler,
-    build_segmenter,
     load_sampler,
     load_segmenter,
     save_model,
 )
+from adaseg_fast.engine.models.networks import build_sampler, build_segmenter
 
 
 def _config(width: int = 8, sampler: SamplerConfig | None = None) -> SegmenterConfig:

@@ -21,12 +21,12 @@ from adaseg_fast.data.images import read_labels, write_png
 from adaseg_fast.data.readers.synthetic import SyntheticScenes
 from adaseg_fast.engine.evaluation.evaluate import evaluate
 from adaseg_fast.engine.models.cost import multiply_adds
-from adaseg_fast.engine.models.files import ModelError, build_segmenter, load_segmenter, save_model
-from adaseg_fast.engine.models.networks import build_network, network_width
+from adaseg_fast.engine.models.files import ModelError, load_segmenter, save_model
+from adaseg_fast.engine.models.networks import build_network, build_segmenter, network_width
 from adaseg_fast.engine.training.segmenter import train_segmenter
 from adaseg_fast.nn import AdaptiveSegmenter, UNet, UniformDownsampler
 from support import network_factories
-from support.engine_cases import SAMPLER, SHORT, segmenter_config, write_folder
+from support.engine_cases import SAMPLER, segmenter_config, training, write_folder
 
 SCENES = SyntheticScenes(4, size=(64, 96))
 STRIDED = "support.network_factories:strided"
@@ -96,7 +96,7 @@ def _trained(output: Path, network: str, sampler: bool = False) -> Path:
     options = {}
     if sampler:
         options["sampler"] = build_segmenter(config).downsampler.sampler
-    train_segmenter(SCENES, config, SHORT, output=output, batch_size=2, quiet=True, **options)
+    train_segmenter(SCENES, config, training(output), **options)
     return output / "model.safetensors"
 
 
@@ -173,7 +173,7 @@ def test_weights_of_another_network_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "width", "message"),
     [
-        ("resnet", None, "there is no network 'resnet'; there are unet, pspnet-resnet50"),
+        ("resnet", None, "there is no network 'resnet'; give one of unet, pspnet-resnet50"),
         ("gone_module:x", None, "'gone_module:x' cannot be imported"),
         (
             "support.network_factories:gone",
@@ -184,9 +184,9 @@ def test_weights_of_another_network_are_named(tmp_path: Path) -> None:
         (
             NOTHING,
             None,
-            r"has to return a torch\.nn\.Module, got Tensor",
+            r"must return a torch\.nn\.Module, got Tensor",
         ),
-        (STRIDED, 64, "has no width to choose, got 64"),
+        (STRIDED, 64, "was given 64"),
     ],
 )
 def test_networks_that_are_none(name: str, width: int | None, message: str) -> None:
@@ -196,7 +196,7 @@ def test_networks_that_are_none(name: str, width: int | None, message: str) -> N
 
 def test_size_that_a_network_cannot_take() -> None:
     config = replace(segmenter_config(None), network="pspnet-resnet50", size=(64, 36), width=None)
-    with pytest.raises(ValueError, match="wants a size of multiples of 8, got 64x36"):
+    with pytest.raises(ValueError, match=r"must be multiples of 8 .* got 64x36"):
         build_segmenter(config)
 
 

@@ -25,10 +25,10 @@ from adaseg_fast.engine.training.boundary_cache import (
     fill_cache,
     squares_of,
 )
-from adaseg_fast.engine.training.loop import Schedule
+from adaseg_fast.engine.training.options import Schedule
 from adaseg_fast.engine.training.sampler import train_sampler
 from adaseg_fast.storage import StorageError
-from support.engine_cases import SAMPLER
+from support.engine_cases import SAMPLER, training
 
 SCENES = SyntheticScenes(7, size=(64, 80))
 SETTINGS = CacheSettings(
@@ -101,7 +101,7 @@ def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         fill_cache(Stopping(7, size=(64, 80)), tmp_path, SETTINGS, quiet=True)
-    with pytest.raises(StorageError, match=r"\d of 4 parts are missing; give the command"):
+    with pytest.raises(StorageError, match=r"\d of 4 parts are missing; run the command"):
         BoundaryCache(tmp_path, SETTINGS)
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.npy")}
     assert 0 < len(kept) < 4
@@ -129,24 +129,17 @@ def test_training_from_the_cache_is_training_on_its_squares(tmp_path: Path) -> N
         def place(self, frame: Frame, rng: np.random.Generator) -> Frame:
             return frame
 
-    common = {"batch_size": 3, "seed": 2, "quiet": True}
-    schedule = Schedule(3, 1e-3)
+    common = {"schedule": Schedule(3, 1e-3), "batch_size": 3, "seed": 2}
     train_sampler(
         SCENES,
         SAMPLER,
-        schedule,
-        output=tmp_path / "a",
+        training(tmp_path / "a", augmentation=AUGMENTATION, **common),
         cache=BoundaryCache(tmp_path / "cache", settings),
-        augmentation=AUGMENTATION,
-        **common,
     )
     train_sampler(
         Placed(7, size=(64, 80)),
         SAMPLER,
-        schedule,
-        output=tmp_path / "b",
-        augmentation=Recoloring(scale=(0.5, 1.0)),
-        **common,
+        training(tmp_path / "b", augmentation=Recoloring(scale=(0.5, 1.0)), **common),
     )
     first, second = (load_sampler(tmp_path / x / "sampler.safetensors")[0] for x in "ab")
     for name, value in first.state_dict().items():
@@ -172,14 +165,10 @@ def test_other_settings_are_refused(tmp_path: Path, change: dict[str, object]) -
 def test_training_refuses_a_cache_of_something_else(tmp_path: Path) -> None:
     fill_cache(SCENES, tmp_path, SETTINGS, quiet=True)
     cache = BoundaryCache(tmp_path, SETTINGS)
-    for changes in (
-        {"augmentation": Augmentation()},
-        {"augmentation": AUGMENTATION, "all_boundaries": True},
-    ):
-        with pytest.raises(ValueError, match="the cache of boundary points is of other"):
-            train_sampler(
-                SCENES, SAMPLER, Schedule(1, 1e-3), output=tmp_path / "o", cache=cache, **changes
-            )
+    for augmentation, everything in ((Augmentation(), False), (AUGMENTATION, True)):
+        options = training(tmp_path / "o", augmentation=augmentation)
+        with pytest.raises(ValueError, match="the cache of boundary points was made with other"):
+            train_sampler(SCENES, SAMPLER, options, cache=cache, all_boundaries=everything)
 
 
 def _array(array: np.ndarray) -> bytes:
@@ -224,7 +213,7 @@ def test_settings_come_back(tmp_path: Path) -> None:
     fill_cache(SCENES, tmp_path, SETTINGS, quiet=True)
     assert squares_of(tmp_path) == (3, 4)
     assert json.loads((tmp_path / "boundaries.json").read_text()) == SETTINGS.plain()
-    with pytest.raises(ValueError, match="crops has to be at least 1, got 0"):
+    with pytest.raises(ValueError, match="crops must be at least 1, got 0"):
         replace(SETTINGS, crops=0)
     with pytest.raises(ValueError, match="workers must not be negative, got -1"):
         fill_cache(SCENES, tmp_path, SETTINGS, workers=-1)

@@ -15,10 +15,11 @@ import pytest
 from adaseg_fast.cli import main
 from adaseg_fast.data.images import read_labels
 from adaseg_fast.data.readers.synthetic import SyntheticScenes
-from adaseg_fast.engine.training.loop import CheckpointError, Schedule
+from adaseg_fast.engine.training.checkpoint import CheckpointError
+from adaseg_fast.engine.training.options import Schedule
 from adaseg_fast.engine.training.sampler import train_sampler
 from adaseg_fast.storage import write_atomically
-from support.engine_cases import SAMPLER
+from support.engine_cases import SAMPLER, training
 from support.repository import run_program
 
 SECONDS = 240
@@ -77,15 +78,8 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def train(output: Path, epochs: int, resume: bool = False) -> None:
-    train_sampler(
-        SyntheticScenes(4, size=(64, 64)),
-        SAMPLER,
-        Schedule(epochs, 1e-3),
-        output=output,
-        batch_size=2,
-        quiet=True,
-        resume=resume,
-    )
+    options = training(output, Schedule(epochs, 1e-3), resume=resume)
+    train_sampler(SyntheticScenes(4, size=(64, 64)), SAMPLER, options)
 
 
 def test_a_full_disk_leaves_the_old_checkpoint(full_disk: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,12 +20,16 @@ from torch import nn
 from adaseg_fast.cli import main
 from adaseg_fast.data.readers.synthetic import SyntheticScenes
 from adaseg_fast.data.transforms import Augmentation
+from adaseg_fast.engine.devices import device_of
+from adaseg_fast.engine.models.frames import Item
 from adaseg_fast.engine.training import loop
-from adaseg_fast.engine.training.batches import Batches, Item
-from adaseg_fast.engine.training.loop import CheckpointError, Schedule, train
-from adaseg_fast.engine.training.placement import Compute, device_of, joined
+from adaseg_fast.engine.training.batches import Batches
+from adaseg_fast.engine.training.checkpoint import CheckpointError
+from adaseg_fast.engine.training.loop import train
+from adaseg_fast.engine.training.options import Schedule
+from adaseg_fast.engine.training.placement import Placement, joined
 from adaseg_fast.engine.training.sampler import train_sampler
-from support.engine_cases import SAMPLER
+from support.engine_cases import SAMPLER, training
 
 SCENES = SyntheticScenes(5, size=(64, 64))
 COMMON = (
@@ -76,12 +81,12 @@ def test_torchrun_is_for_training_alone(
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert main(["evaluate", "--data", "synthetic:1x64", "--ceiling", "16", "--output", "o"]) == 1
-    assert "torchrun is for 'train' alone" in capsys.readouterr().err
+    assert "torchrun is only for 'train'" in capsys.readouterr().err
 
 
 def test_processes_share_every_batch() -> None:
-    def numbers(compute: Compute, epoch: int) -> list[list[int]]:
-        batches = Batches(SCENES, Augmentation(), batch_size=3, seed=0, compute=compute)
+    def numbers(placement: Placement, epoch: int) -> list[list[int]]:
+        batches = Batches(SCENES, Augmentation(), batch_size=3, seed=0, placement=placement)
         names = {SCENES[index].name: index for index in range(len(SCENES))}
         batches.augmentation = lambda frame, rng: frame  # type: ignore[assignment]
         found = []
@@ -93,24 +98,24 @@ def test_processes_share_every_batch() -> None:
             )  # fmt: skip
         return found
 
-    whole = numbers(Compute(), 1)
-    parts = [numbers(Compute(rank=rank, count=2), 1) for rank in (0, 1)]
+    whole = numbers(Placement(), 1)
+    parts = [numbers(Placement(rank=rank, count=2), 1) for rank in (0, 1)]
     assert [len(batch) for batch in whole] == [3, 2]
     for batch, first, second in zip(whole, *parts, strict=True):
         assert first == batch[0::2] and second == batch[1::2]
 
 
 def test_batches_that_are_too_small_for_the_processes() -> None:
-    how: dict[str, Any] = {"seed": 0, "compute": Compute(count=4)}
+    how: dict[str, Any] = {"seed": 0, "placement": Placement(count=4)}
     assert len(Batches(SCENES, Augmentation(), batch_size=4, **how)) == 1  # one frame is left over
     with pytest.raises(ValueError, match="a batch of 3 is too small for 4 processes"):
         Batches(SCENES, Augmentation(), batch_size=3, **how)
 
 
 def test_one_process_needs_no_group() -> None:
-    with joined() as compute:
-        assert compute == Compute() and compute.first
-        assert compute.total(torch.tensor(2.0)) == 2
+    with joined() as placement:
+        assert placement == Placement() and placement.first
+        assert placement.total(torch.tensor(2.0)) == 2
 
 
 def test_half_precision_runs_the_network_alone() -> None:
@@ -118,37 +123,35 @@ def test_half_precision_runs_the_network_alone() -> None:
     seen: list[torch.dtype] = []
     network.register_forward_hook(lambda *args: seen.append(args[2].dtype))
     for amp, inside in ((True, torch.bfloat16), (False, torch.float32)):
-        compute = Compute(amp=amp)
-        result = compute.forward_of(network)(torch.randn(1, 3, 4, 4))
+        placement = Placement(amp=amp)
+        result = placement.forward_of(network)(torch.randn(1, 3, 4, 4))
         assert seen[-1] is inside and result.dtype is torch.float32
         result.sum().backward()
         assert network.weight.grad is not None and network.weight.grad.dtype is torch.float32
-        assert not compute.scaler().is_enabled()
+        assert not placement.scaler().is_enabled()
 
 
 def test_half_precision_learns_alike(tmp_path: Path) -> None:
-    how: dict[str, Any] = {"batch_size": 5, "augmentation": Augmentation(noise=0), "quiet": True}
+    how: dict[str, Any] = {"batch_size": 5, "augmentation": Augmentation(noise=0)}
+    schedule = Schedule(15, 3e-3)
     found = {}
     for amp in (False, True):
         output = tmp_path / str(amp)
-        train_sampler(
-            SCENES, SAMPLER, Schedule(15, 3e-3), output=output, compute=Compute(amp=amp), **how
-        )
+        options = training(output, schedule, placement=Placement(amp=amp), **how)
+        train_sampler(SCENES, SAMPLER, options)
         found[amp] = losses(output)
     assert found[True] != found[False]
     assert found[True] == pytest.approx(found[False], rel=0.1)
     with pytest.raises(CheckpointError, match=r"amp \(True there, False now\)"):
-        train_sampler(
-            SCENES, SAMPLER, Schedule(15, 3e-3), output=tmp_path / "True", resume=True, **how
-        )
+        train_sampler(SCENES, SAMPLER, training(tmp_path / "True", schedule, resume=True, **how))
 
 
 def test_float16_scales_gradients_and_resumes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Compute, "_half", lambda self: torch.float16)
-    how: dict[str, Any] = {"batch_size": 2, "compute": Compute(amp=True), "quiet": True}
-    train_sampler(SCENES, SAMPLER, Schedule(3, 1e-3), output=tmp_path / "whole", **how)
+    monkeypatch.setattr(Placement, "_half", lambda self: torch.float16)
+    schedule, placement = Schedule(3, 1e-3), Placement(amp=True)
+    train_sampler(SCENES, SAMPLER, training(tmp_path / "whole", schedule, placement=placement))
     state = torch.load(tmp_path / "whole" / "checkpoint.pt", weights_only=True)
     assert state["scaler"]["scale"] > 1
     real, steps = loop._step, 0
@@ -162,9 +165,10 @@ def test_float16_scales_gradients_and_resumes(
 
     monkeypatch.setattr(loop, "_step", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        train_sampler(SCENES, SAMPLER, Schedule(3, 1e-3), output=tmp_path / "parts", **how)
+        train_sampler(SCENES, SAMPLER, training(tmp_path / "parts", schedule, placement=placement))
     monkeypatch.setattr(loop, "_step", real)
-    train_sampler(SCENES, SAMPLER, Schedule(3, 1e-3), output=tmp_path / "parts", resume=True, **how)
+    resumed = training(tmp_path / "parts", schedule, placement=placement, resume=True)
+    train_sampler(SCENES, SAMPLER, resumed)
     assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
 
 
@@ -175,9 +179,7 @@ def test_losses_are_divided_by_what_they_count(tmp_path: Path) -> None:
         return network.weight.sum() * 0 + 6.0 * len(batch), torch.tensor(2 * len(batch))
 
     batches = Batches(SCENES, Augmentation(), batch_size=2, seed=0)
-    history = train(
-        network, batches, loss_of, Schedule(1, 1e-3), output=tmp_path, settings={}, quiet=True
-    )
+    history = train(network, batches, loss_of, training(tmp_path), {})
     assert history[0]["loss"] == pytest.approx(3.0)
 
 
@@ -203,8 +205,8 @@ def test_scalars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("torch.utils.tensorboard")
     module.SummaryWriter = FakeWriter  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
-    how: dict[str, Any] = {"output": tmp_path, "batch_size": 2, "tensorboard": True, "quiet": True}
-    train_sampler(SCENES, SAMPLER, Schedule(2, 1e-3), **how)
+    options = training(tmp_path, Schedule(2, 1e-3), tensorboard=True)
+    train_sampler(SCENES, SAMPLER, options)
     (writer,) = FakeWriter.made
     assert writer.closed and writer.purge_step == 0
     assert writer.folder == str(tmp_path / "tensorboard")
@@ -212,7 +214,7 @@ def test_scalars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert steps == [0, 1, 2, 3]
     noted = [value for name, value, _ in writer.values if name == "loss"]
     assert losses(tmp_path) == pytest.approx([sum(noted[:2]) / 2, sum(noted[2:]) / 2])
-    train_sampler(SCENES, SAMPLER, Schedule(2, 1e-3), resume=True, **how)
+    train_sampler(SCENES, SAMPLER, replace(options, resume=True))
     assert FakeWriter.made[1].purge_step == 4 and FakeWriter.made[1].values == []
 
 
@@ -226,14 +228,13 @@ def test_scalars_without_the_package(
 
 def test_fewer_frames_than_processes_make_no_batch(tmp_path: Path) -> None:
     scene, network = SyntheticScenes(1, size=(64, 64)), nn.Linear(1, 1)
-    batches = Batches(scene, Augmentation(), batch_size=2, seed=0, compute=Compute(count=2))
-    how: dict[str, Any] = {"output": tmp_path, "settings": {}, "quiet": True}
+    batches = Batches(scene, Augmentation(), batch_size=2, seed=0, placement=Placement(count=2))
     with pytest.raises(ValueError, match="1 frames make no batch: at least two frames are needed"):
-        train(network, batches, lambda _: (torch.ones(1), torch.ones(1)), Schedule(1, 1e-3), **how)
+        train(network, batches, lambda _: (torch.ones(1), torch.ones(1)), training(tmp_path), {})
 
 
 def test_a_device_without_kernels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setattr("adaseg_fast.engine.training.placement.build_info", lambda: {"cuda": False})
+    monkeypatch.setattr("adaseg_fast.engine.devices.build_info", lambda: {"cuda": False})
     with pytest.raises(ValueError, match="device 'cuda': adaseg_fast was built without CUDA"):
         device_of("cuda")

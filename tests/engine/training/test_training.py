@@ -17,10 +17,13 @@ from adaseg_fast import ops
 from adaseg_fast.data import Frame, open_dataset
 from adaseg_fast.data.readers.synthetic import SyntheticScenes
 from adaseg_fast.data.transforms import Augmentation
-from adaseg_fast.engine.models.files import build_segmenter, load_sampler, load_segmenter
+from adaseg_fast.engine.models.files import load_sampler, load_segmenter
+from adaseg_fast.engine.models.frames import Item, frame_tensors
+from adaseg_fast.engine.models.networks import build_segmenter
 from adaseg_fast.engine.training import loop
-from adaseg_fast.engine.training.batches import Batches, Item, frame_tensors
-from adaseg_fast.engine.training.loop import CheckpointError, Schedule
+from adaseg_fast.engine.training.batches import Batches
+from adaseg_fast.engine.training.checkpoint import CheckpointError
+from adaseg_fast.engine.training.options import Schedule
 from adaseg_fast.engine.training.sampler import (
     energy_loss,
     nearest_points,
@@ -33,17 +36,16 @@ from adaseg_fast.engine.training.segmenter import (
     sample_labels,
     train_segmenter,
 )
-from support.engine_cases import SAMPLER, segmenter_config
+from support.engine_cases import SAMPLER, segmenter_config, training
 
 SCENES = SyntheticScenes(5, size=(64, 64))
 PLAIN = Augmentation(flip=0, contrast=0, brightness=0, noise=0)
 
 
 def _train(output: Path, epochs: int = 3, **options: Any) -> dict[str, float]:
+    told = {name: options.pop(name) for name in ("loss", "all_boundaries") if name in options}
     schedule = Schedule(epochs, 1e-3, checkpoint_steps=1)
-    return train_sampler(
-        SCENES, SAMPLER, schedule, output=output, batch_size=2, quiet=True, **options
-    )
+    return train_sampler(SCENES, SAMPLER, training(output, schedule, **options), **told)
 
 
 def _weights(file: Path) -> dict[str, Tensor]:
@@ -55,17 +57,8 @@ def _equal(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
 
 
 def test_sampler_learns(tmp_path: Path) -> None:
-    schedule = Schedule(40, 3e-3)
-    result = train_sampler(
-        SCENES,
-        SAMPLER,
-        schedule,
-        output=tmp_path,
-        augmentation=PLAIN,
-        batch_size=5,
-        validation=SCENES,
-        quiet=True,
-    )
+    options = training(tmp_path, Schedule(40, 3e-3), augmentation=PLAIN, batch_size=5)
+    result = train_sampler(SCENES, SAMPLER, options, validation=SCENES)
     assert result["validation"] < 0.6 * result["uniform"]
     history = json.loads((tmp_path / "history.json").read_text())
     assert [record["epoch"] for record in history] == list(range(1, 41))
@@ -77,13 +70,9 @@ def test_segmenter_learns(tmp_path: Path, sampler_file: Path) -> None:
     train_segmenter(
         SCENES,
         replace(segmenter_config(config), width=32),
-        Schedule(30, 1e-2),
-        output=tmp_path,
+        training(tmp_path, Schedule(30, 1e-2), augmentation=PLAIN, batch_size=5),
         sampler=sampler,
-        augmentation=PLAIN,
-        batch_size=5,
         balance=True,
-        quiet=True,
     )
     history = json.loads((tmp_path / "history.json").read_text())
     assert history[-1]["loss"] < 0.7 * history[0]["loss"]
@@ -178,7 +167,7 @@ def test_a_pickle_is_not_run(tmp_path: Path) -> None:
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
     with pytest.raises(FloatingPointError, match="lower the learning rate"):
-        train_sampler(SCENES, SAMPLER, Schedule(3, 1e30), output=tmp_path, batch_size=2, quiet=True)
+        train_sampler(SCENES, SAMPLER, training(tmp_path, Schedule(3, 1e30)))
 
 
 def test_batches_cover_every_frame_once_an_epoch() -> None:
@@ -259,22 +248,13 @@ def test_boundaries_of_all_classes_or_of_the_targets() -> None:
 
 
 def test_energy_loss_learns_too(tmp_path: Path) -> None:
-    result = train_sampler(
-        SCENES,
-        SAMPLER,
-        Schedule(40, 3e-3),
-        output=tmp_path,
-        loss="energy",
-        augmentation=PLAIN,
-        batch_size=5,
-        validation=SCENES,
-        quiet=True,
-    )
+    options = training(tmp_path, Schedule(40, 3e-3), augmentation=PLAIN, batch_size=5)
+    result = train_sampler(SCENES, SAMPLER, options, loss="energy", validation=SCENES)
     assert result["validation"] < 0.7 * result["uniform"]
 
 
 def test_unknown_loss(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="loss has to be one of proposal, energy, got 'l1'"):
+    with pytest.raises(ValueError, match="loss must be one of proposal, energy, got 'l1'"):
         _train(tmp_path, loss="l1")
 
 
@@ -300,20 +280,14 @@ def test_uniform_and_sampler_exclude_each_other(tmp_path: Path, sampler_file: Pa
     sampler, config = load_sampler(sampler_file)
     for chosen, network in ((None, sampler), (config, None)):
         with pytest.raises(ValueError, match="an adaptive model needs a sampler"):
-            train_segmenter(
-                SCENES,
-                segmenter_config(chosen),
-                Schedule(1, 1e-3),
-                output=tmp_path,
-                sampler=network,
-            )
+            train_segmenter(SCENES, segmenter_config(chosen), training(tmp_path), sampler=network)
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ((0, 1e-3), "epochs has to be at least 1"),
-        ((1, 0.0), "learning rate has to be positive"),
+        ((0, 1e-3), "epochs must be at least 1"),
+        ((1, 0.0), "learning rate must be positive"),
         ((1, 1e-3, 2.0), "final share"),
         ((1, 1e-3, 0.1, -1), "checkpoint steps"),
     ],
@@ -324,7 +298,7 @@ def test_schedule_errors(values: tuple[Any, ...], message: str) -> None:
 
 
 def test_too_few_frames(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="batch size has to be at least 1"):
+    with pytest.raises(ValueError, match="batch size must be at least 1"):
         Batches(SCENES, Augmentation(), batch_size=0, seed=0)
     with pytest.raises(ValueError, match="no such name"):
         open_dataset("nowhere:x", "train")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures of single frames: they show what they say."""
+"""Pictures of single frames show what they say."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import torch
 
 from adaseg_fast import ops
 from adaseg_fast.data.readers.synthetic import SyntheticScenes
-from adaseg_fast.engine.evaluation import examples as module
+from adaseg_fast.engine.evaluation import frame_pictures as module
 from adaseg_fast.engine.evaluation.ceiling import ideal_tensor
-from adaseg_fast.engine.evaluation.examples import (
+from adaseg_fast.engine.evaluation.frame_pictures import (
     examples,
     predicted_tensor,
     sampling_by_lambda,
     tensor_and_resized,
 )
 from adaseg_fast.engine.models.files import load_segmenter
-from adaseg_fast.engine.training.batches import frame_tensors
+from adaseg_fast.engine.models.frames import frame_tensors
 
 SCENES = SyntheticScenes(2, size=(64, 96), split="val")
 INFO = SCENES.info

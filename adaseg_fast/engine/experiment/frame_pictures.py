@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The figures of an experiment that show single frames."""
+"""The pictures of an experiment that show single frames: examples, a sampling tensor, lambda."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from adaseg_fast.engine.evaluation.examples import (
+from adaseg_fast.engine.evaluation.frame_pictures import (
     LoadedModel,
     examples,
     predicted_tensor,
@@ -14,18 +14,25 @@ from adaseg_fast.engine.evaluation.examples import (
 )
 from adaseg_fast.engine.evaluation.measures import cropped
 from adaseg_fast.engine.experiment.config import ExperimentConfig
-from adaseg_fast.engine.experiment.run import Model, evaluation_frames
+from adaseg_fast.engine.experiment.plan import Model, evaluation_frames
 from adaseg_fast.engine.models.files import load_segmenter
+from adaseg_fast.engine.tables import size_text
 from adaseg_fast.storage import write_atomically
 
 _LAMBDAS = (0.01, 0.1, 1.0, 10.0, 100.0)
 _LAMBDA_TENSOR = (32, 32)
 
 
-def draw_frames(config: ExperimentConfig, output: Path, *, quiet: bool = False) -> list[Path]:
-    """Draw examples of every size, a sampling tensor, and lambda; with models of the first seed.
+def draw_frame_pictures(
+    config: ExperimentConfig, output: Path, *, quiet: bool = False
+) -> list[Path]:
+    """Draw examples for each size, a sampling tensor, and ideal sampling for several lambda.
 
-    Writes ``figures/SIZE/examples.png``, ``figures/tensor.png`` and ``figures/lambda.png``.
+    Writes ``figures/SIZE/examples.png``, ``figures/tensor.png`` and ``figures/lambda.png``, with
+    the models of the first seed.
+
+    Returns:
+        The files written; none if the configuration names no examples.
     """
     frames, section = evaluation_frames(config.data), config.evaluation
     if not section.examples:
@@ -37,7 +44,7 @@ def draw_frames(config: ExperimentConfig, output: Path, *, quiet: bool = False) 
             _load(config, output, Model(sampling, size, config.seeds[0], size))
             for sampling in ("uniform", "adaptive")
         )
-        pictures[folder / f"{size[0]}x{size[1]}" / "examples.png"] = examples(
+        pictures[folder / size_text(size) / "examples.png"] = examples(
             frames, section.examples, uniform, adaptive, crop=section.crop, quiet=quiet
         )
     frame = cropped(frames[section.examples[0]], section.crop)
@@ -60,5 +67,4 @@ def draw_frames(config: ExperimentConfig, output: Path, *, quiet: bool = False) 
 
 
 def _load(config: ExperimentConfig, output: Path, model: Model) -> LoadedModel:
-    path = output / "segmenters" / model.folder / "model.safetensors"
-    return load_segmenter(path, (config.segmenter.network,))
+    return load_segmenter(output / "segmenters" / model.file, (config.segmenter.network,))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures of single frames: where is sampled, and what models make of it (Figs. 3, 5 and 7)."""
+"""Pictures of single frames: sampling locations, and what models predict (Figs. 3, 5 and 7)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tqdm import tqdm
 from adaseg_fast import ops
 from adaseg_fast.data import DatasetInfo, Frame, SegmentationDataset
 from adaseg_fast.engine.evaluation.measures import cropped
-from adaseg_fast.engine.models.cost import predict_in_stages
-from adaseg_fast.engine.models.files import SegmenterConfig
-from adaseg_fast.engine.training.batches import frame_tensors
+from adaseg_fast.engine.models.config import SegmenterConfig
+from adaseg_fast.engine.models.frames import frame_tensors
+from adaseg_fast.engine.models.inference import predict_in_stages
 from adaseg_fast.metrics import ConfusionMatrix
 from adaseg_fast.nn import AdaptiveSegmenter, prepare_for_inference
 from adaseg_fast.plots import (
@@ -31,8 +31,8 @@ from adaseg_fast.plots import (
 LoadedModel = tuple[AdaptiveSegmenter, SegmenterConfig]
 Size = tuple[int, int]
 
-_SIDE = 640  # pixels of a picture, so that single points can be told apart
-_CROWDED = 64  # above so many rows or columns the coarse tensor is drawn instead
+_SIDE = 640  # pixels of a picture's longer side, so that points can be told apart
+_CROWDED = 64  # with more rows or columns than this, the coarse tensor is drawn instead
 
 
 def examples(
@@ -44,15 +44,18 @@ def examples(
     crop: str = "square",
     quiet: bool = False,
 ) -> bytes:
-    """Image with sampling locations, uniform and adaptive results, truth (Fig. 7), as PNG.
+    """Image with sampling locations, uniform and adaptive labels, and truth (Fig. 7), as PNG.
 
     Args:
-        frames: of the classes that the models know.
-        indices: the frames to show, one a row.
-        crop: as in evaluation, "square" or "none".
+        frames: of the classes that the models were trained for.
+        indices: numbers of the frames, one row for each.
+        uniform: a uniform model and its settings.
+        adaptive: an adaptive model and its settings.
+        crop: "square" or "none", as in evaluation.
+        quiet: whether to leave out the progress bar.
 
     Raises:
-        ValueError: there is no frame of such a number, or no frame is named.
+        ValueError: a frame does not exist, or ``indices`` is empty.
     """
     check_frames(frames, indices)
     info = frames.info
@@ -92,24 +95,22 @@ def sampling_by_lambda(
 
     Args:
         frame: with labels.
-        lambdas: of eq. (2), one a picture.
+        info: the classes.
+        lambdas: of eq. (2), one picture for each.
         size: of the sampling tensor.
-        all_boundaries: of all classes, instead of the target classes.
+        all_boundaries: whether the boundaries of all classes count, not only of the target classes.
 
     Raises:
-        ValueError: no lambda is given, or a negative one.
+        ValueError: ``lambdas`` is empty or holds a negative number.
     """
     if not lambdas or min(lambdas) < 0:
         raise ValueError(f"lambdas must be one or more numbers of at least 0, got {lambdas}")
     _, truth = frame_tensors(frame)
-    kind = {
-        "classes": None if all_boundaries else info.targets,
-        "ignore_index": info.ignore_index,
-    }
-    nearest = ops.nearest_boundary(truth[None], size, **kind)  # type: ignore[arg-type]
-    mask = ops.boundary_mask(truth[None], **kind)[0].numpy()  # type: ignore[arg-type]
+    classes, ignored = None if all_boundaries else info.targets, info.ignore_index
+    nearest = ops.nearest_boundary(truth[None], size, classes=classes, ignore_index=ignored)
+    mask = ops.boundary_mask(truth[None], classes=classes, ignore_index=ignored)[0].numpy()
     image = _fitted(frame.image, cv2.INTER_AREA)
-    # Thin lines would vanish: a pixel of the picture is a boundary if one of its own pixels is.
+    # A pixel of the picture is a boundary if any pixel in it is; else thin lines would vanish.
     boundary = _fitted(255 * mask.astype(np.uint8), cv2.INTER_AREA) > 0
     pictures = [
         boundaries_and_points(image, boundary, ops.solve_sampling(nearest, lam)[0].numpy())
@@ -119,7 +120,13 @@ def sampling_by_lambda(
 
 
 def tensor_and_resized(frame: Frame, coarse: Tensor, size: Size) -> bytes:
-    """A sampling tensor (2, h', w') and what it is resized to (Fig. 5), as PNG."""
+    """A sampling tensor and the tensor it is resized to (Fig. 5), as PNG.
+
+    Args:
+        frame: the frame that the tensor is for.
+        coarse: (2, h', w').
+        size: (h, w) to resize it to.
+    """
     fine = ops.resize_sampling_tensor(coarse[None], size)[0]
     image = _fitted(frame.image, cv2.INTER_AREA)
     return resized_tensor(image, coarse.numpy(), fine.numpy())
@@ -127,7 +134,7 @@ def tensor_and_resized(frame: Frame, coarse: Tensor, size: Size) -> bytes:
 
 @torch.inference_mode()
 def predicted_tensor(frame: Frame, model: AdaptiveSegmenter) -> Tensor:
-    """What the auxiliary network of an adaptive model predicts for a frame, (2, h, w).
+    """The sampling tensor that an adaptive model predicts for a frame, (2, h, w).
 
     Raises:
         ValueError: the model samples uniformly.
@@ -139,7 +146,11 @@ def predicted_tensor(frame: Frame, model: AdaptiveSegmenter) -> Tensor:
 
 
 def check_frames(frames: SegmentationDataset, indices: Sequence[int]) -> None:
-    """Refuse numbers of frames that are not there, and none at all."""
+    """Check that there is at least one number of a frame, and that each frame exists.
+
+    Raises:
+        ValueError: there is none, or one does not exist.
+    """
     wrong = [index for index in indices if not 0 <= index < len(frames)]
     if wrong or not indices:
         raise ValueError(
@@ -149,7 +160,7 @@ def check_frames(frames: SegmentationDataset, indices: Sequence[int]) -> None:
 
 
 def _fitted(image: Image, shrink: int = cv2.INTER_NEAREST) -> Image:
-    """The image with its longer side `_SIDE` pixels; ``shrink`` is how a larger one is resized."""
+    """The image, its longer side resized to `_SIDE`; ``shrink`` is the method for larger ones."""
     scale = _SIDE / max(image.shape[:2])
     size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
     how = cv2.INTER_NEAREST if scale > 1 else shrink
