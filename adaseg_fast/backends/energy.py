@@ -106,10 +106,19 @@ def solve_sampling(
     across = wanted[:, 1].swapaxes(1, 2)
     solution[:, 1] = _solve_rows(across, fixed_rows(w, h, lam), last).swapaxes(1, 2)
     if not homogeneous:
-        least = np.minimum(wanted.min((2, 3), keepdims=True), 0.0)
-        most = np.maximum(wanted.max((2, 3), keepdims=True), 1.0)
-        np.clip(solution, least, most, out=solution)
+        keep_in_range(solution, wanted)
     return solution
+
+
+def keep_in_range(solution: NDArray[Any], targets: NDArray[Any]) -> None:
+    """Move coordinates, in place, that rounding has moved beyond the targets and the borders.
+
+    A solution is a mean of its targets and of the borders, 0 and 1. Both arguments are (..., h, w),
+    a plane for each coordinate.
+    """
+    least = np.minimum(targets.min((-2, -1), keepdims=True), 0)
+    most = np.maximum(targets.max((-2, -1), keepdims=True), 1)
+    np.clip(solution, least, most, out=solution)
 
 
 def _solve_rows(wanted: NDArray[np.float64], system: FixedRows, last: float) -> NDArray[np.float64]:

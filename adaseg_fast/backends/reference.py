@@ -216,8 +216,8 @@ def _blend(corner: Array, weights: Array) -> Array:
     return found
 
 
-def _best_class(values: Array) -> NDArray[np.int64]:
-    """(N, C, H, W) -> (N, H, W): the lowest on a tie; NaN never wins, unless all are NaN: then 0."""
+def best_class(values: Array) -> NDArray[np.int64]:
+    """(N, C, H, W) -> (N, H, W): the lowest on a tie. NaN never wins; 0 where all are NaN."""
     most = values[:, 0].copy()
     best = np.zeros(most.shape, np.int64)
     for number in range(1, values.shape[1]):
@@ -231,7 +231,7 @@ def interpolate_argmax(scores: Array, phi: Array, out: Array, diagonal: int, thr
     """The class with the highest interpolated score, the lowest on a tie."""
     values = np.zeros((*scores.shape[:2], *out.shape[1:]), _compute_type(scores.dtype))
     interpolate(scores, phi, values, diagonal, threads)
-    out[...] = _best_class(values)
+    out[...] = best_class(values)
     uncovered = 255 if out.dtype == np.uint8 else -1
     for n in range(len(phi)):
         faces, _, _ = _rasterize_item(phi[n], out.shape[1:], diagonal)

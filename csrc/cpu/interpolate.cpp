@@ -103,10 +103,11 @@ bool find_lines(const Span &span, const R *values, int64_t channels, R *start, R
         const R last = first + steps * step;
         const R bound = last > most ? most : last < least ? least : last;
         step = bound != last ? (bound - first) * per_step : step;
-        // Where differences are denormal, that may still be too much.
+        // That may still be too much where differences are denormal. For a single pixel, a step may
+        // be infinite: 0 times it is NaN.
         const R again = first + steps * step;
         start[c] = first;
-        change[c] = (again > most) | (again < least) ? R(0) : step;
+        change[c] = (again >= least) & (again <= most) ? step : R(0);
     }
     return usual != 0;
 }

@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaseg_fast.backends.select import default_threads
-from adaseg_fast.backends.specs import Spec
+from adaseg_fast.backends.specs import MOST_THREADS, Spec
 
 Array = NDArray[Any]
-
-MOST_THREADS = 1024  # starting many thousands fails, and aborts the process
 
 _DTYPES = {
     name: np.dtype(name) for name in ("bool", "float32", "float64", "int32", "int64", "uint8")

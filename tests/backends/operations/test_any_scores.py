@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adaseg_fast import backends
-from support.arrays import DIAGONALS, FAST_BACKENDS, Array, Generator
-from support.compare import NEAR_TIE, assert_close, assert_same
+from support.arrays import DIAGONALS, FAST_BACKENDS, special_scores
+from support.compare import NEAR_TIE, assert_close, assert_same, assert_values, count_flips
 from support.grids import GRID_KINDS, Case, cases, grids, uniform
 
 every_backend = pytest.mark.parametrize("backend", backends.available_backends())
@@ -24,29 +24,6 @@ INF, NAN = np.inf, np.nan
 SQUARE = uniform(2, 2)[None]
 FLOATS = (np.float64, np.float32, np.float16)
 THIN_SIZES = ((2, 20000), (20000, 2), (4, 640), (8, 1280), (16, 2048), (30, 4000))
-
-
-def with_special(rng: Generator, shape: tuple[int, ...], dtype: Any) -> Array:
-    """Scores of which some are infinite, NaN or as large as the type allows; classes ruled out."""
-    scores = rng.normal(size=shape)
-    largest = float(np.finfo(dtype).max)
-    special = (-INF, INF, NAN, -largest, largest, 0.6 * largest, 0.0)
-    for value in rng.choice(special, rng.integers(1, 4), replace=False):
-        scores[rng.random(shape) < rng.choice([0.02, 0.2])] = value
-    scores[:, rng.random(shape[1]) < 0.2] = -INF
-    if rng.random() < 0.3:
-        scores = np.where(np.isfinite(scores), scores * (largest / 4), scores)
-    return np.clip(scores, -largest, largest, out=scores, where=np.isfinite(scores)).astype(dtype)
-
-
-def by_the_rule(scores: Array, case: Case, diagonal: str) -> tuple[Array, Array]:
-    """The oracle's values (N, C, H, W) in float64, and where no triangle is."""
-    with backends.use_backend("reference"):
-        values = backends.interpolate(
-            scores.astype(np.float64), case.phi, case.size, diagonal=diagonal
-        )
-        faces, _ = backends.rasterize(case.phi, case.size, diagonal=diagonal)
-    return values, faces < 0
 
 
 # --- Covered pixels get a class -------------------------------------------------------------------
@@ -155,39 +132,15 @@ def test_huge_scores_are_ranked_rightly(backend: str, dtype: Any, huge: float) -
 @given(case=cases(most=24), diagonal=st.sampled_from(DIAGONALS), classes=st.integers(2, 6))
 def test_any_scores_on_any_grid(backend: str, case: Case, diagonal: str, classes: int) -> None:
     shape = (len(case.phi), classes, *case.phi.shape[2:])
-    scores = with_special(case.rng, shape, case.rng.choice(FLOATS))
-    exact, uncovered = by_the_rule(scores, case, diagonal)
+    scores = special_scores(case.rng, shape, case.rng.choice(FLOATS))
+    with backends.use_backend("reference"):
+        wide = scores.astype(np.float64)
+        exact = backends.interpolate(wide, case.phi, case.size, diagonal=diagonal)
     with backends.use_backend(backend):
         values = backends.interpolate(scores, case.phi, case.size, diagonal=diagonal)
         labels = backends.interpolate_argmax(scores, case.phi, case.size, diagonal=diagonal)
-    finite = np.isfinite(exact)
-    np.testing.assert_array_equal(values[~finite].astype(np.float64), exact[~finite])
-    largest = np.abs(np.where(np.isfinite(scores), scores, 0).astype(np.float64)).max()
-    if largest > 0:
-        assert_close(
-            values[finite].astype(np.float64) / largest, exact[finite] / largest, scores.dtype
-        )
-    assert (labels[uncovered] == 255).all()
-    check_labels(labels, exact, uncovered, largest)
-
-
-def check_labels(labels: Array, exact: Array, uncovered: Array, largest: float) -> None:
-    """Each label's value is the best one, or a near tie; where none is finite, the lowest best."""
-    assert (labels[~uncovered] < exact.shape[1]).all()
-    chosen = np.where(uncovered, 0, labels).astype(np.int64)
-    won = np.take_along_axis(exact, chosen[:, None], 1)[:, 0]
-    known = np.where(np.isnan(exact), -INF, exact)
-    best = known.max(1)
-    tie = np.isfinite(best) & np.isfinite(won)
-    with np.errstate(invalid="ignore"):
-        assert (((best - won) < NEAR_TIE * largest) | (best == won))[tie & ~uncovered].all()
-    # Otherwise: the first of +inf, the first of -inf, or class 0 where all are NaN.
-    first = np.where(
-        np.isnan(exact).all(1), 0, (~np.isnan(exact) & (known == best[:, None])).argmax(1)
-    )
-    odd = ~np.isfinite(best) & ~uncovered
-    np.testing.assert_array_equal(chosen[odd], first[odd])
-    assert not (np.isfinite(best) & ~np.isfinite(won) & ~uncovered).any()
+    assert_values(values, exact, scores)
+    count_flips(labels, scores, case.phi, case.size, diagonal)
 
 
 @fast_backend
@@ -204,12 +157,9 @@ def test_ruled_out_regions_of_a_calm_map(backend: str, kind: str) -> None:
         scores[:, 1][rng.random((1, *shape)) < 0.3] = -INF
         scores[:, 2, :, 6:] = -INF
         scores[:, 3, 2, 2] = NAN
-        case = Case(kind, phi, size, rng)
-        exact, uncovered = by_the_rule(scores, case, "delaunay")
         with backends.use_backend(backend):
             labels = backends.interpolate_argmax(scores, phi, size)
-        largest = float(np.abs(scores[np.isfinite(scores)]).max())
-        check_labels(labels, exact, uncovered, largest)
+        count_flips(labels, scores, phi, size)
 
 
 @every_backend
@@ -315,7 +265,9 @@ def test_one_channel_is_a_logit(backend: str, dtype: Any) -> None:
 @given(case=cases(most=24))
 def test_one_channel_on_any_grid(backend: str, case: Case) -> None:
     scores = case.rng.normal(size=(len(case.phi), 1, *case.phi.shape[2:])).astype(np.float32)
-    exact, uncovered = by_the_rule(scores, case, "delaunay")
+    with backends.use_backend("reference"):
+        exact = backends.interpolate(scores.astype(np.float64), case.phi, case.size)
+        uncovered = backends.rasterize(case.phi, case.size)[0] < 0
     with backends.use_backend(backend):
         labels = backends.interpolate_argmax(scores, case.phi, case.size)
     clear = (np.abs(exact[:, 0]) > NEAR_TIE * np.abs(scores).max()) & ~uncovered
