@@ -107,6 +107,9 @@ def solve_sampling(
 ) -> NDArray[np.float64]:
     """Minimise eq. (2) subject to eq. (3).
 
+    Without ``homogeneous`` no coordinate leaves the range of its targets and the borders, 0 and 1,
+    because it is a mean of them.
+
     Args:
         targets: (N, 2, h, w), the boundary points b(u).
         lam: lambda of eq. (2).
@@ -122,7 +125,20 @@ def solve_sampling(
     solution[:, 0] = _solve_rows(wanted[:, 0], fixed_rows(h, w, lam), last)
     across = wanted[:, 1].swapaxes(1, 2)
     solution[:, 1] = _solve_rows(across, fixed_rows(w, h, lam), last).swapaxes(1, 2)
+    if not homogeneous:
+        keep_in_range(solution, wanted)
     return solution
+
+
+def keep_in_range(solution: NDArray[Any], targets: NDArray[Any]) -> None:
+    """Move coordinates, in place, that rounding has moved beyond the targets and the borders.
+
+    A solution is a mean of its targets and of the borders, 0 and 1. Both arguments are (..., h, w),
+    a plane for each coordinate.
+    """
+    least = np.minimum(targets.min((-2, -1), keepdims=True), 0)
+    most = np.maximum(targets.max((-2, -1), keepdims=True), 1)
+    np.clip(solution, least, most, out=solution)
 
 
 def _solve_rows(wanted: NDArray[np.float64], system: FixedRows, last: float) -> NDArray[np.float64]:

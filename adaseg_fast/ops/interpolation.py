@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from adaseg_fast.backends import specs
+from adaseg_fast.backends.logit import two_classes
 from adaseg_fast.ops._arrays import Call, check_devices, new
 from adaseg_fast.ops._register import (
     register,
@@ -96,6 +97,8 @@ def interpolate(
     else +inf makes it +inf. It equals ``scipy.interpolate.griddata``, which the paper uses,
     wherever the Delaunay triangulation of the points keeps the edges of the grid. Differentiable
     once, in ``scores`` and ``phi``; the gradients are deterministic.
+    Where a score is not finite, its channel adds nothing to the gradient of ``phi`` from the
+    triangles around it.
 
     Args:
         scores: (N, C, h, w) floating point; float16 and bfloat16 are computed in float32.
@@ -221,8 +224,9 @@ def _argmax_fill(
 ) -> None:
     call = Call(phi)
     rule = specs.DIAGONALS[diagonal]
+    classes = two_classes(torch, scores)  # its memory must outlive the call
     call.kernels.interpolate_argmax(
-        call.array(scores), call.array(phi), call.out(out), rule, call.threads
+        call.array(classes), call.array(phi), call.out(out), rule, call.threads
     )
 
 

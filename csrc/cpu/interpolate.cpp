@@ -5,9 +5,14 @@
 // grid is folded, the spans of a row are disjoint and are written from left to right as whole
 // vectors: each span overwrites the overhang of the one before. In a folded grid later triangles
 // must win, so only a span's own pixels are written.
+// No value leaves the range of its triangle's corners. On a span values only rise or only fall,
+// also after rounding, so that it is enough to see to the first and the last one. Where a score is
+// not finite or is close to the largest number, each pixel of the span has weights of its own.
 #include <cstring>
+#include <limits>
 
 #include "core/barycentric.h"
+#include "core/blend.h"
 #include "cpu/common/clones.h"
 #include "cpu/common/grid.h"
 #include "cpu/common/huge_pages.h"
@@ -67,9 +72,13 @@ template <class T, class R> std::vector<R> by_vertex(const View &scores, int64_t
     return values;
 }
 
-// For every channel: the value at a span's first pixel and the change from pixel to pixel.
+// Scores up to this size can be added and subtracted without overflow.
+template <class R> constexpr R moderate = std::numeric_limits<R>::max() / 4;
+
+// For every channel: the value at a span's first pixel and the change from pixel to pixel. Returns
+// whether all scores are finite and moderate; the lines of the other channels are of no use then.
 template <class R>
-void find_lines(const Span &span, const R *values, int64_t channels, R *start, R *change) {
+bool find_lines(const Span &span, const R *values, int64_t channels, R *start, R *change) {
     const R *s0 = values + span.corner[0] * channels, *s1 = values + span.corner[1] * channels,
             *s2 = values + span.corner[2] * channels;
     const R w0 = static_cast<R>(span.weights.at[0]), w1 = static_cast<R>(span.weights.at[1]),
@@ -77,10 +86,70 @@ void find_lines(const Span &span, const R *values, int64_t channels, R *start, R
     // The weights' changes add up to zero: differences keep a constant constant.
     const R d1 = static_cast<R>(span.weights.per_col[1]),
             d2 = static_cast<R>(span.weights.per_col[2]);
+    const R steps = static_cast<R>(span.last - span.first - 1);
+    // A little less than one over it: a step times `steps` must not come out too large.
+    const R per_step = (R(1) - 4 * std::numeric_limits<R>::epsilon()) / std::max(steps, R(1));
+    int32_t usual = 1;
     for (int64_t c = 0; c < channels; ++c) {
-        start[c] = s0[c] * w0 + s1[c] * w1 + s2[c] * w2;
-        change[c] = (s1[c] - s0[c]) * d1 + (s2[c] - s0[c]) * d2;
+        const R a = s0[c], b = s1[c], d = s2[c];
+        const R lower = a < b ? a : b, upper = a < b ? b : a;
+        const R least = d < lower ? d : lower, most = d > upper ? d : upper;
+        // Comparisons with NaN are false. NaN in `d` alone makes neither extreme NaN.
+        usual &= (least >= -moderate<R>)&(most <= moderate<R>)&(d == d);
+        R first = a * w0 + b * w1 + d * w2;
+        first = first < least ? least : first;
+        first = first > most ? most : first;
+        R step = (b - a) * d1 + (d - a) * d2;
+        const R last = first + steps * step;
+        const R bound = last > most ? most : last < least ? least : last;
+        step = bound != last ? (bound - first) * per_step : step;
+        // That may still be too much where differences are denormal. For a single pixel, a step may
+        // be infinite: 0 times it is NaN.
+        const R again = first + steps * step;
+        start[c] = first;
+        change[c] = (again >= least) & (again <= most) ? step : R(0);
     }
+    return usual != 0;
+}
+
+// A span of one channel whose pixels are worked out one by one.
+struct Careful {
+    int32_t channel;
+    size_t span;
+};
+
+// Lists the channels of a span whose scores are neither moderate nor all equal, and gives the
+// others their lines.
+template <class R>
+void find_careful(const Span &span, size_t number, const R *values, int64_t channels, R *start,
+                  R *change, std::vector<Careful> &found) {
+    for (int64_t c = 0; c < channels; ++c) {
+        const R a = values[span.corner[0] * channels + c],
+                b = values[span.corner[1] * channels + c],
+                d = values[span.corner[2] * channels + c];
+        const R most = std::max(std::max(std::abs(a), std::abs(b)), std::abs(d));
+        if (most <= moderate<R> && b == b &&
+            d == d) // std::max passes over NaN in its second number
+            continue;
+        start[c] = a;
+        change[c] = R(0);
+        if (a != b || a != d)
+            found.push_back({static_cast<int32_t>(c), number});
+    }
+}
+
+template <class R, class T>
+void fill_carefully(const Grid &grid, const Span &span, const R *values, int64_t channels,
+                    int64_t channel, T *row) {
+    Point p[3];
+    double score[3];
+    for (int k = 0; k < 3; ++k) {
+        p[k] = grid.points[span.corner[k]];
+        score[k] = static_cast<double>(values[span.corner[k] * channels + channel]);
+    }
+    for (int64_t col = span.first; col < span.last; ++col)
+        row[col] =
+            T(static_cast<R>(blend(score, weights_at(p, span.row, col, grid.lattice.bits).at)));
 }
 
 template <class R, class T> void store_row(const R *from, int64_t count, T *to) {
@@ -100,6 +169,7 @@ void fill_simple(const Grid &grid, const std::vector<R> &values, int64_t channel
     std::vector<Span> spans;
     std::vector<int32_t> at(rows_at_once * width); // number of the span that begins at a pixel
     std::vector<int32_t> first;
+    std::vector<Careful> careful;
     std::vector<R> start, change, row_buffer(width + overhang);
     for (int64_t from = band.begin; from < band.end; from += rows_at_once) {
         const Range slice{from, std::min(from + rows_at_once, band.end)};
@@ -108,15 +178,19 @@ void fill_simple(const Grid &grid, const std::vector<R> &values, int64_t channel
             at[(spans[k].row - from) * width + spans[k].first] = static_cast<int32_t>(k);
         for (int64_t row = slice.begin; row < slice.end; ++row) {
             first.clear();
+            careful.clear();
             for (int64_t col = 0; col < width;) {
-                const Span &span = spans[at[(row - from) * width + col]];
+                const size_t number = at[(row - from) * width + col];
+                const Span &span = spans[number];
                 const size_t lines = (first.size() + 1) * channels;
                 if (start.size() < lines) {
                     start.resize(2 * lines);
                     change.resize(2 * lines);
                 }
-                find_lines(span, values.data(), channels, start.data() + lines - channels,
-                           change.data() + lines - channels);
+                R *starts = start.data() + lines - channels,
+                  *changes = change.data() + lines - channels;
+                if (!find_lines(span, values.data(), channels, starts, changes))
+                    find_careful(span, number, values.data(), channels, starts, changes, careful);
                 first.push_back(span.first);
                 col = span.last;
             }
@@ -126,6 +200,9 @@ void fill_simple(const Grid &grid, const std::vector<R> &values, int64_t channel
                 fill_lines(&start[c], &change[c], channels, first.data(), count, row_buffer.data());
                 store_row(row_buffer.data(), width, out + c * pixels + row * width);
             }
+            for (const Careful &one : careful)
+                fill_carefully(grid, spans[one.span], values.data(), channels, one.channel,
+                               out + one.channel * pixels + row * width);
         }
     }
 }
@@ -138,15 +215,23 @@ void fill_folded(const Grid &grid, const std::vector<R> &values, int64_t channel
         std::fill(out + c * pixels + band.begin * width, out + c * pixels + band.end * width,
                   T(0.0f));
     std::vector<Span> spans;
+    std::vector<Careful> careful;
     std::vector<R> start(channels), change(channels);
     find_spans(grid, band, spans);
-    for (const Span &span : spans) {
-        find_lines(span, values.data(), channels, start.data(), change.data());
+    for (size_t number = 0; number < spans.size(); ++number) {
+        const Span &span = spans[number];
+        careful.clear();
+        if (!find_lines(span, values.data(), channels, start.data(), change.data()))
+            find_careful(span, number, values.data(), channels, start.data(), change.data(),
+                         careful);
         for (int64_t c = 0; c < channels; ++c) {
             T *pixel = out + c * pixels + span.row * width + span.first;
             for (int32_t k = 0; k < span.last - span.first; ++k)
                 pixel[k] = T(start[c] + static_cast<R>(k) * change[c]);
         }
+        for (const Careful &one : careful)
+            fill_carefully(grid, span, values.data(), channels, one.channel,
+                           out + one.channel * pixels + span.row * width);
     }
 }
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from adaseg_fast.backends import specs
+from adaseg_fast.backends.logit import two_classes
 from adaseg_fast.backends.numpy_api.arrays import Array, at_most, new, plain
 from adaseg_fast.backends.select import kernels
 
@@ -23,7 +26,7 @@ def triangles(
         size: (H, W) of the image, which decides which diagonal is Delaunay.
         diagonal: "delaunay", or one direction for all cells: "main" from (i, j) to (i+1, j+1),
             "anti" from (i, j+1) to (i+1, j).
-        threads: The most threads to use; all processors by default.
+        threads: The most threads to use, 1 to 1024; all processors by default.
 
     Returns:
         (N, T, 3) int64 with T = 2 (h-1) (w-1), where point (i, j) has the number i * w + j. Cells
@@ -59,7 +62,7 @@ def rasterize(
         phi: (N, 2, h, w) floating point, relative (row, column), h and w at least 2.
         size: (H, W) of the image.
         diagonal: How cells are split, as in ``triangles``.
-        threads: The most threads to use; all processors by default.
+        threads: The most threads to use, 1 to 1024; all processors by default.
 
     Returns:
         Faces (N, H, W) int32: indices into the result of ``triangles``, -1 where (3) does not hold
@@ -103,7 +106,7 @@ def interpolate(
         phi: (N, 2, h, w) floating point, relative (row, column), h and w at least 2.
         size: (H, W) of the result.
         diagonal: How cells are split, as in ``triangles``.
-        threads: The most threads to use; all processors by default.
+        threads: The most threads to use, 1 to 1024; all processors by default.
 
     Returns:
         (N, C, H, W) of the dtype of ``scores``; 0 where (3) does not hold and no triangle covers
@@ -149,7 +152,7 @@ def interpolate_argmax(
         phi: (N, 2, h, w) floating point, relative (row, column), h and w at least 2.
         size: (H, W) of the result.
         diagonal: How cells are split, as in ``triangles``.
-        threads: The most threads to use; all processors by default.
+        threads: The most threads to use, 1 to 1024; all processors by default.
 
     Returns:
         (N, H, W) labels, uint8, or int32 above 256 classes. Where (3) does not hold and no triangle
@@ -170,5 +173,6 @@ def interpolate_argmax(
     """
     out = new(specs.interpolate_argmax(scores, phi, size, diagonal), scores)
     rule = specs.DIAGONALS[diagonal]
-    kernels().interpolate_argmax(plain(scores), plain(phi), out, rule, at_most(threads))
+    classes = plain(two_classes(np, scores))
+    kernels().interpolate_argmax(classes, plain(phi), out, rule, at_most(threads))
     return out

@@ -100,7 +100,7 @@ inline int64_t unbeaten(const float *const (&at)[3], const Lead<float> (&leads)[
 template <class R>
 inline void improve(const R *value, int64_t count, int32_t number, R *most, int32_t *best) {
     for (int64_t v = 0; v < count; ++v) {
-        const bool better = value[v] > most[v];
+        const bool better = (value[v] > most[v]) | ((most[v] != most[v]) & (value[v] == value[v]));
         most[v] = better ? value[v] : most[v];
         best[v] = better ? number : best[v];
     }

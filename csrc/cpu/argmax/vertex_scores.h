@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The scores of one item as label kernels read them: each vertex's best class, and the classes of a
-// vertex side by side. Ties go to the lowest class; NaN never wins, except in class 0.
+// vertex side by side. Ties go to the lowest class; NaN never wins, except where all scores are
+// NaN: there class 0 is best.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +13,7 @@
 
 namespace adaseg {
 
-// most[v] = max(most[v], value[v]); best[v] = number where this made most[v] larger.
+// Where value[v] beats most[v] (core/blend.h): most[v] = value[v]; best[v] = number.
 void improve_best(const float *value, int64_t count, int32_t number, float *most, int32_t *best);
 void improve_best(const double *value, int64_t count, int32_t number, double *most, int32_t *best);
 
