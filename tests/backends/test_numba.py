@@ -9,12 +9,14 @@ from __future__ import annotations
 import ast
 import importlib
 import os
+import pickle
 import subprocess
 import sys
 import threading
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 from numba.core import config as numba_config
@@ -198,6 +200,18 @@ print(*(sum(counts.values()) for counts in (stats.cache_hits, stats.cache_misses
 
 def test_a_second_process_finds_the_kernels_on_disk(tmp_path: Path) -> None:
     cache = str(tmp_path / "cache")
+    assert run_script(COUNT, tmp_path, NUMBA_CACHE_DIR=cache) == "0 1"
+    assert run_script(COUNT, tmp_path, NUMBA_CACHE_DIR=cache) == "1 0"
+
+
+def test_a_kernel_of_another_version_that_cannot_be_read_is_compiled_anew(tmp_path: Path) -> None:
+    """As after an upgrade that renames a module: its index names one that is gone."""
+    cache = str(tmp_path / "cache")
+    assert run_script(COUNT, tmp_path, NUMBA_CACHE_DIR=cache) == "0 1"
+    (index,) = Path(cache).rglob("*.nbi")
+    version = index.read_bytes()[: len(pickle.dumps(numba.__version__, protocol=-1))]
+    assert pickle.loads(version) == numba.__version__
+    index.write_bytes(version + b"cadaseg_fast.backends.numba.gone\nGrid\n.")
     assert run_script(COUNT, tmp_path, NUMBA_CACHE_DIR=cache) == "0 1"
     assert run_script(COUNT, tmp_path, NUMBA_CACHE_DIR=cache) == "1 0"
 

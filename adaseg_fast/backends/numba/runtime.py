@@ -18,6 +18,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit
+from numba.core.caching import FunctionCache
 from numpy.typing import NDArray
 
 from adaseg_fast.backends.specs import MOST_THREADS
@@ -50,14 +51,31 @@ def _digest_of_sources() -> int:
 SOURCES = _digest_of_sources()
 
 
+class _KeptKernel(FunctionCache):
+    """A kernel on disk. One that an earlier version left and that cannot be read is dropped.
+
+    Numba raises ModuleNotFoundError where the index of a kernel names a module that was renamed.
+    """
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        except Exception:  # unpickling may raise anything
+            self.flush()  # type: ignore[no-untyped-call]
+            return None
+
+
 def kernel(function: Function) -> Function:
     """Compile a function that Python calls; its last argument must be ``sources: int = SOURCES``.
 
     It is compiled on its first call, kept on disk, and runs without the interpreter's lock.
     Fast-math is off, and a division by zero is infinity or NaN, as in the C++ kernels.
     """
+    compiled: Any = njit(nogil=True, error_model="numpy")(function)
+    if not hasattr(compiled, "py_func"):  # NUMBA_DISABLE_JIT is set
+        return cast("Function", compiled)
     try:
-        return cast("Function", njit(nogil=True, cache=True, error_model="numpy")(function))
+        compiled._cache = _KeptKernel(function)  # type: ignore[no-untyped-call]
     except RuntimeError:  # Numba found no folder that it may write to
         warnings.warn(
             "Numba finds no folder to keep compiled functions in, so each process compiles them "
@@ -65,7 +83,7 @@ def kernel(function: Function) -> Function:
             RuntimeWarning,
             stacklevel=2,
         )
-        return cast("Function", njit(nogil=True, error_model="numpy")(function))
+    return cast("Function", compiled)
 
 
 def helper(function: Function) -> Function:
