@@ -118,7 +118,7 @@ class AdaptiveSegmenter(nn.Module):
             ValueError: ``image`` has another shape.
             TypeError: The downsampler is not one of this package's, so its steps are unknown.
         """
-        return self._package_downsampler().sampling_tensor(image)
+        return downsampler_of(self).sampling_tensor(image)
 
     def sample(self, image: Tensor, phi: Tensor) -> Tensor:
         """Second step: sample the image at the points of ``phi`` and normalise it (eq. 1).
@@ -134,7 +134,7 @@ class AdaptiveSegmenter(nn.Module):
             ValueError: ``image`` or ``phi`` has another shape.
             TypeError: The downsampler is not one of this package's, so its steps are unknown.
         """
-        return self._package_downsampler().sample(image, phi)
+        return downsampler_of(self).sample(image, phi)
 
     def segment(self, small: Tensor) -> Tensor:
         """Third step: run the base network.
@@ -193,13 +193,30 @@ class AdaptiveSegmenter(nn.Module):
         """
         return ops.interpolate(scores, _points_of_scores(scores, phi), size)
 
-    def _package_downsampler(self) -> Downsampler:
-        if not isinstance(self.downsampler, Downsampler):
-            raise TypeError(
-                "the downsampler must be a UniformDownsampler or an AdaptiveDownsampler, "
-                f"got {type(self.downsampler).__name__}"
-            )
-        return self.downsampler
+
+def downsampler_of(model: AdaptiveSegmenter) -> Downsampler:
+    """The downsampler of a model, which must be one of this package's.
+
+    Args:
+        model: any model.
+
+    Returns:
+        Its downsampler.
+
+    Raises:
+        TypeError: The downsampler is of another class.
+
+    Example:
+        >>> from adaseg_fast.nn import UNet, UniformDownsampler
+        >>> downsampler_of(AdaptiveSegmenter(UNet(2, width=8), UniformDownsampler((16, 16)))).size
+        (16, 16)
+    """
+    if not isinstance(model.downsampler, Downsampler):
+        raise TypeError(
+            "the downsampler must be a UniformDownsampler or an AdaptiveDownsampler, "
+            f"got {type(model.downsampler).__name__}"
+        )
+    return model.downsampler
 
 
 def _points_of_scores(scores: Tensor, phi: Tensor) -> Tensor:

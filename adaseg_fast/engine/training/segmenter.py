@@ -17,12 +17,12 @@ from adaseg_fast.data import SegmentationDataset
 from adaseg_fast.engine.models.config import SegmenterConfig
 from adaseg_fast.engine.models.files import save_model
 from adaseg_fast.engine.models.frames import Item, views_of
-from adaseg_fast.engine.models.inference import downsampler_of
 from adaseg_fast.engine.models.networks import build_segmenter
 from adaseg_fast.engine.training.batches import Batches
 from adaseg_fast.engine.training.loop import train
 from adaseg_fast.engine.training.options import TrainingOptions
 from adaseg_fast.nn import AdaptiveDownsampler, AdaptiveSegmenter, DoubleUNet
+from adaseg_fast.nn.segmenter import downsampler_of
 
 
 @torch.no_grad()

@@ -77,7 +77,7 @@ def test_other_classes_or_another_normalisation_are_refused(
 ) -> None:
     model, path = adaseg_fast.load(models["uniform"]), tmp_path / "wrong.safetensors"
     info = model.info
-    model.info = replace(info, classes=info.classes[1:], colors=info.colors[1:])
+    model.info = replace(info, classes=info.classes[1:], colors=info.colors[1:], targets=(1,))
     with pytest.raises(ValueError, match="does not fit the weights"):
         adaseg_fast.save(model, path)
     model.info = info

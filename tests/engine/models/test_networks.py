@@ -20,6 +20,7 @@ from adaseg_fast.cli import main
 from adaseg_fast.data.images import read_labels, write_png
 from adaseg_fast.data.readers.synthetic import SyntheticScenes
 from adaseg_fast.engine.evaluation.evaluate import evaluate
+from adaseg_fast.engine.evaluation.options import MeasureOptions
 from adaseg_fast.engine.models.cost import multiply_adds
 from adaseg_fast.engine.models.files import ModelError, load_segmenter, save_model
 from adaseg_fast.engine.models.networks import build_network, build_segmenter, network_width
@@ -108,7 +109,7 @@ def test_output_stride_in_training_and_prediction(tmp_path: Path, sampler: bool)
     image = torch.from_numpy(SCENES[0].image).permute(2, 0, 1)[None]
     scores, _ = model(image)
     assert scores.shape[-2:] == (4, 4)
-    result = evaluate(model, config, SCENES, quiet=True)
+    result = evaluate(model, config, SCENES, MeasureOptions(quiet=True))
     assert result.confusion.counts[:, :-1].sum() > 0 and result.multiply_adds["base"] > 0
 
 
