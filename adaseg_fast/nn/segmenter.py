@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from adaseg_fast import ops
+from adaseg_fast.nn.blocks import in_dtype_of
+from adaseg_fast.nn.compiling import compile_too, without_gradient
 from adaseg_fast.nn.downsample import Downsampler
+from adaseg_fast.nn.images import check_has_values
 
 
 class AdaptiveSegmenter(nn.Module):
@@ -18,7 +20,12 @@ class AdaptiveSegmenter(nn.Module):
     ``predict`` and ``predict_scores`` give labels and scores at full resolution. Their steps are
     methods too, for code that measures or replaces one of them: ``choose_points``, ``sample``,
     ``segment``, then ``label`` or ``interpolate``. The small image and the positions are float32;
-    for half precision use ``torch.autocast``.
+    each network gets its input in the type of its own weights, so ``.half()`` and ``.double()``
+    work. ``torch.autocast`` is the other way to half precision.
+
+    ``torch.compile(model)`` compiles ``predict`` and ``predict_scores`` as well as ``forward``, and
+    so does ``torch.compile(model.predict)``. ``model.compile()`` compiles ``forward``, which both
+    call; what is left is one operation.
 
     Args:
         segmenter: Any module from images ``(N, C, h, w)`` to scores ``(N, K, h', w')``, of any
@@ -55,7 +62,7 @@ class AdaptiveSegmenter(nn.Module):
         small, phi = self.downsampler(image)
         return self.segment(small), phi
 
-    @torch.inference_mode()
+    @without_gradient
     def predict(self, image: Tensor, size: tuple[int, int] | None = None) -> Tensor:
         """Label every pixel, at the resolution of the image or at another (sec. 3.3).
 
@@ -71,13 +78,15 @@ class AdaptiveSegmenter(nn.Module):
             ``(N, H', W')`` uint8 labels (int32 above 256 classes).
 
         Raises:
-            ValueError: ``image`` has another shape, or ``size`` is not two positive integers.
+            ValueError: ``image`` has another shape or is on a device without kernels, or ``size``
+                is not two positive integers.
             TypeError: The segmenter returned something other than a tensor.
         """
+        check_has_values(image)
         scores, phi = self(image)
         return self.label(scores, phi, _output_size(image, size))
 
-    @torch.inference_mode()
+    @without_gradient
     def predict_scores(self, image: Tensor, size: tuple[int, int] | None = None) -> Tensor:
         """Score every pixel, at the resolution of the image or at another (sec. 3.3).
 
@@ -93,7 +102,8 @@ class AdaptiveSegmenter(nn.Module):
             ``(N, K, H', W')`` scores, of the type that the segmenter returns.
 
         Raises:
-            ValueError: ``image`` has another shape, or ``size`` is not two positive integers.
+            ValueError: ``image`` has another shape or is on a device without kernels, or ``size``
+                is not two positive integers.
             TypeError: The segmenter returned something other than a tensor.
 
         Example:
@@ -102,6 +112,7 @@ class AdaptiveSegmenter(nn.Module):
             >>> model.predict_scores(torch.zeros(1, 3, 60, 80, dtype=torch.uint8)).shape
             torch.Size([1, 5, 60, 80])
         """
+        check_has_values(image)
         scores, phi = self(image)
         return self.interpolate(scores, phi, _output_size(image, size))
 
@@ -148,7 +159,7 @@ class AdaptiveSegmenter(nn.Module):
         Raises:
             TypeError: The segmenter returned something other than a tensor.
         """
-        scores = self.segmenter(small)
+        scores = self.segmenter(in_dtype_of(self.segmenter, small))
         if not isinstance(scores, Tensor):
             raise TypeError(
                 "segmenter must return a tensor of scores (N, K, h, w), "
@@ -226,3 +237,6 @@ def _points_of_scores(scores: Tensor, phi: Tensor) -> Tensor:
 
 def _output_size(image: Tensor, size: tuple[int, int] | None) -> Sequence[int]:
     return image.shape[-2:] if size is None else size
+
+
+compile_too(AdaptiveSegmenter, "predict", "predict_scores")

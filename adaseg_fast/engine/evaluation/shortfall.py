@@ -52,7 +52,7 @@ def shortfall(
     prepared = prepare_for_inference(model)
     downsampler = downsampler_of(prepared)
     ideal = ideal_points(frames.info, config.size, config.sampler.size, config.sampler.lam)
-    given = _GivenPoints(config.size, downsampler.mean, downsampler.std)
+    given = _GivenPoints(config.size, downsampler.normalization)
     fed = AdaptiveSegmenter(prepared.segmenter, given)
 
     def label(_: int, frame: Frame) -> Labels:

@@ -45,13 +45,13 @@ def downsample(model: AdaptiveSegmenter, batch: list[Item]) -> tuple[Tensor, Ten
     """
     downsampler = downsampler_of(model)
     if isinstance(downsampler, AdaptiveDownsampler):
-        coarse = ops.project_to_cover(downsampler.sampler(views_of(downsampler, batch)))
+        coarse = downsampler.coarse_tensor_of_view(views_of(downsampler, batch))
         phi = ops.resize_sampling_tensor(coarse, downsampler.size)
     else:
         device = batch[0][0].device
         phi = ops.uniform_sampling_tensor(downsampler.size, batch_size=len(batch), device=device)
     images = [
-        ops.sample(image[None], points, mean=downsampler.mean, std=downsampler.std)
+        downsampler.sample(image[None], points)
         for (image, _), points in zip(batch, torch.split(phi, 1), strict=True)
     ]
     return torch.cat(images), phi
@@ -156,7 +156,6 @@ def train_segmenter(
     placement = options.placement
     torch.manual_seed(options.seed)
     model = build_segmenter(config, sampler).to(placement.device)
-    model.downsampler.eval().requires_grad_(False)
     weights = None
     if balance:
         quiet = options.quiet or not placement.first
