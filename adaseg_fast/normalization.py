@@ -86,6 +86,9 @@ class Normalization:
         return [x * unit for x in self.mean], [x * unit for x in self.std]
 
 
+DEFAULT_NORMALIZATION = Normalization()
+
+
 def _numbers(name: str, values: Any) -> tuple[float, ...]:
     """One number per channel, from a sequence, array or tensor."""
     message = f"{name} must be a sequence with one number per channel, got {values!r}"

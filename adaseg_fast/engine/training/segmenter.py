@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -173,7 +172,7 @@ def train_segmenter(
         known = labels != config.ignore_index
         return total, known.sum() if weights is None else weights[labels[known]].sum()
 
-    settings = {**asdict(config), "balance": balance}
+    settings = {**config.plain(), "balance": balance}
     history = train(model, Batches.of(frames, options), loss_of, options, settings)
     model.eval()
     if placement.first:
