@@ -155,7 +155,8 @@ def test_files_of_earlier_versions_have_the_usual_statistics() -> None:
 
 
 def test_type_checkers_know_what_a_loaded_model_carries() -> None:
-    assert get_type_hints(TrainedSegmenter) >= {"config": SegmenterConfig, "info": DatasetInfo}
+    found = get_type_hints(TrainedSegmenter)
+    assert (found["config"], found["info"]) == (SegmenterConfig, DatasetInfo)
     assert get_type_hints(load_segmenter)["return"] == tuple[TrainedSegmenter, SegmenterConfig]
     assert adaseg_fast.load.__annotations__["return"] == "TrainedSegmenter"
 
