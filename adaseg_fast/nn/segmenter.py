@@ -35,6 +35,7 @@ class AdaptiveSegmenter(nn.Module):
             :class:`~adaseg_fast.nn.UniformDownsampler` are.
 
     Example:
+        >>> import torch
         >>> from adaseg_fast.nn import UNet, UniformDownsampler
         >>> model = AdaptiveSegmenter(UNet(5, width=4), UniformDownsampler((16, 16))).eval()
         >>> model.predict(torch.zeros(1, 3, 60, 80, dtype=torch.uint8)).shape
@@ -107,6 +108,7 @@ class AdaptiveSegmenter(nn.Module):
             TypeError: The segmenter returned something other than a tensor.
 
         Example:
+            >>> import torch
             >>> from adaseg_fast.nn import UNet, UniformDownsampler
             >>> model = AdaptiveSegmenter(UNet(5, width=4), UniformDownsampler((16, 16))).eval()
             >>> model.predict_scores(torch.zeros(1, 3, 60, 80, dtype=torch.uint8)).shape
