@@ -23,6 +23,7 @@ from adaseg_fast.backends.select import (
 )
 
 if TYPE_CHECKING:
+    from adaseg_fast.engine.models.files import TrainedSegmenter
     from adaseg_fast.nn import AdaptiveSegmenter
 
 __version__ = "0.2.0.dev0"
@@ -42,7 +43,7 @@ __all__ = [
 
 def load(
     path: str | os.PathLike[str], *, network: str | Collection[str] | None = None
-) -> AdaptiveSegmenter:
+) -> TrainedSegmenter:
     """Read a trained model from a file that ``train segmenter`` or `save` wrote.
 
     Args:
@@ -84,11 +85,13 @@ def save(model: AdaptiveSegmenter, path: str | os.PathLike[str]) -> None:
     Args:
         model: from `load`; or any model whose attribute ``config`` is set to the `SegmenterConfig`
             from which it can be rebuilt. Classes, colours and target classes are those of
-            ``model.info``, if that is set, and else those of ``model.config``.
+            ``model.info``, if that is set, and else those of ``model.config``; ``mean``, ``std``
+            and ``value_range`` are those of its downsampler.
         path: the file. It appears whole or not at all.
 
     Raises:
-        ValueError: ``model.config`` is not set, or does not describe the model.
+        ValueError: ``model.config`` is not set, or does not describe the model; or a weight is NaN
+            or infinite.
         OSError: The file cannot be written.
 
     Example:

@@ -13,7 +13,7 @@ from adaseg_fast.engine.benchmark import comparisons, problems, rivals
 from adaseg_fast.engine.benchmark.problems import Problem
 from adaseg_fast.engine.models.inference import STAGES, predict_in_stages
 from adaseg_fast.nn import prepare_for_inference
-from adaseg_fast.nn.downsample import IMAGE_MEAN, IMAGE_STD
+from adaseg_fast.normalization import IMAGE_MEAN, IMAGE_STD
 from bench_helpers import FRAME, contest, every_problem, named, record, sides
 from gpu import helpers as gpu_helpers
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from adaseg_fast import backends, ops
 from adaseg_fast.engine.benchmark import rivals
-from adaseg_fast.nn.downsample import IMAGE_MEAN, IMAGE_STD
+from adaseg_fast.normalization import IMAGE_MEAN, IMAGE_STD
 from bench_helpers import record
 
 SIZE, GRID = (16, 16), (4, 4)

@@ -17,13 +17,14 @@ PACKAGE = Path(adaseg_fast.__file__).parent
 # What each room may import beside itself, from the bottom to the top. A room is a module or folder
 # of the package; a module belongs to the longest name that fits. "engine" itself is the files that
 # its rooms share. The root is `adaseg_fast/__init__.py`: names of the public face, and the version.
-_BELOW_ENGINE = "root storage backends ops nn metrics plots data data.readers"
+_BELOW_ENGINE = "root storage normalization backends ops nn metrics plots data data.readers"
 ROOMS = {
     "_native": "",  # the compiled module
     "storage": "",
+    "normalization": "",
     "backends": "_native",
     "ops": "backends",
-    "nn": "ops backends",
+    "nn": "ops backends normalization",
     "metrics": "ops backends",
     "plots": "",
     "data.scenes": "",

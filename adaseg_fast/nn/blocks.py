@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 from adaseg_fast import ops
@@ -73,9 +74,36 @@ class UniformGrid(nn.Module):
         self.phi = ops.uniform_sampling_tensor(self.size, device=self.phi.device)
         return self
 
-    def forward(self, batch_size: int) -> Tensor:
-        """Return ``(batch_size, 2, h, w)``; all items share one memory."""
-        return self.phi.expand(batch_size, -1, -1, -1)
+    def forward(self, batch: Tensor) -> Tensor:
+        """Return ``(N, 2, h, w)`` for a batch of N items, which share one memory.
+
+        ``load_state_dict(assign=True)`` takes weights off the meta device, but not the grid, which
+        is in no state dict. Therefore it follows the batch.
+        """
+        if self.phi.is_meta and not batch.is_meta:
+            with torch.inference_mode(False):  # so that it can serve in training, too
+                self.phi = ops.uniform_sampling_tensor(self.size, device=batch.device)
+        return self.phi.expand(batch.shape[0], -1, -1, -1)
 
     def extra_repr(self) -> str:
         return f"size={self.size}"
+
+
+def in_dtype_of(network: nn.Module, x: Tensor) -> Tensor:
+    """Convert the input of a network to the floating-point type of the network.
+
+    Args:
+        network: Any module. Its first floating-point parameter decides.
+        x: Floating point. Small images are float32 whatever the type of the network.
+
+    Returns:
+        ``x``, converted if the types differ; as it is if the network has no such parameter.
+
+    Example:
+        >>> in_dtype_of(nn.Conv2d(3, 4, 1).double(), torch.zeros(1, 3, 2, 2)).dtype
+        torch.float64
+    """
+    for parameter in network.parameters():
+        if parameter.is_floating_point():
+            return x.to(parameter.dtype)
+    return x

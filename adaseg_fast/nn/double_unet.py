@@ -11,9 +11,8 @@ import torch.fx
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from adaseg_fast.nn.arguments import Size, checked_count, checked_size
 from adaseg_fast.nn.blocks import ConvBlock, UniformGrid
-
-Size = tuple[int, int]
 
 
 class DoubleUNet(nn.Module):
@@ -49,6 +48,7 @@ class DoubleUNet(nn.Module):
 
     Raises:
         ValueError: An argument is out of its range.
+        TypeError: An argument is not made of integers.
 
     Example:
         >>> network = DoubleUNet((4, 6), input_size=(16, 16), width=8)
@@ -65,20 +65,10 @@ class DoubleUNet(nn.Module):
         width: int = 256,
     ) -> None:
         super().__init__()
-        if min(size) < 2:
-            raise ValueError(f"size must be at least 2 in each dimension, got {tuple(size)}")
-        if min(input_size) < 8:
-            raise ValueError(
-                f"input_size must be at least 8 in each dimension, got {tuple(input_size)}"
-            )
-        if in_channels < 1:
-            raise ValueError(f"in_channels must be at least 1, got {in_channels}")
-        if width < 8 or width % 8:
-            raise ValueError(f"width must be a positive multiple of 8, got {width}")
-        self.size = (size[0], size[1])
-        self.input_size = (input_size[0], input_size[1])
-        self.in_channels = in_channels
-        self.width = width
+        self.size = checked_size("size", size, least=2)
+        self.input_size = checked_size("input_size", input_size, least=8)
+        self.in_channels = in_channels = checked_count("in_channels", in_channels)
+        self.width = width = checked_count("width", width, multiple_of=8)
 
         approach = _approach(self.input_size, self.size)
         half, quarter = _half(self.size), _half(_half(self.size))
@@ -106,12 +96,11 @@ class DoubleUNet(nn.Module):
             ValueError: ``view`` is not ``(N, in_channels, *input_size)``.
         """
         _check_view(view, self.in_channels, self.input_size)
-        n = view.shape[0]
-        position = (2 * self.coordinates(n) - 1).to(view.dtype)
+        position = (2 * self.coordinates(view) - 1).to(view.dtype)
         x = self.entry(torch.cat((view, position), dim=1))
         x = self.second(self.first(x))
         # The grid is float32, and so is the sum where the layers run in half precision.
-        phi: Tensor = self.uniform(n) + self.offset(x)
+        phi: Tensor = self.uniform(view) + self.offset(x)
         return phi
 
 

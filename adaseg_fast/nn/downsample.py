@@ -11,11 +11,10 @@ from typing import Any, TypeVar
 from torch import Tensor, nn
 
 from adaseg_fast import ops
-from adaseg_fast.nn.blocks import UniformGrid
-
-# ImageNet's statistics in the units of an image of 0..255.
-IMAGE_MEAN = (123.675, 116.28, 103.53)
-IMAGE_STD = (58.395, 57.12, 57.375)
+from adaseg_fast.nn.arguments import Size, checked_size
+from adaseg_fast.nn.blocks import UniformGrid, in_dtype_of
+from adaseg_fast.nn.images import UnitsCheck, check_image
+from adaseg_fast.normalization import IMAGE_MEAN, IMAGE_STD, Normalization
 
 
 class Downsampler(nn.Module):
@@ -23,22 +22,29 @@ class Downsampler(nn.Module):
 
     Attributes:
         size: ``(h, w)`` of the small image: the working size.
-        mean: What is subtracted from each channel.
-        std: What each channel is divided by afterwards.
+        normalization: ``mean``, ``std`` and ``value_range``, which are attributes too.
     """
 
-    def __init__(self, size: tuple[int, int], mean: Sequence[float], std: Sequence[float]) -> None:
+    def __init__(self, size: Size, normalization: Normalization) -> None:
         super().__init__()
-        self.size = _checked_size("size", size)
-        self.mean = tuple(float(x) for x in mean)
-        self.std = tuple(float(x) for x in std)
-        if not self.mean or len(self.mean) != len(self.std):
-            raise ValueError(
-                "mean and std must have one value for each channel of the image, "
-                f"got mean={self.mean} and std={self.std}"
-            )
-        if not all(x > 0 for x in self.std):
-            raise ValueError(f"std must be positive, got {self.std}")
+        self.size = checked_size("size", size, least=2)
+        self.normalization = normalization
+        self._units = UnitsCheck(normalization)
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """What is subtracted from each channel, in units of an image of 0..255."""
+        return self.normalization.mean
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """What each channel is divided by afterwards, in units of an image of 0..255."""
+        return self.normalization.std
+
+    @property
+    def value_range(self) -> float:
+        """Full intensity in floating-point images, 255.0 or 1.0."""
+        return self.normalization.value_range
 
     def sampling_tensor(self, image: Tensor) -> Tensor:
         """Return the sampling tensor ``(N, 2, h, w)`` for ``image`` ``(N, C, H, W)``."""
@@ -46,33 +52,32 @@ class Downsampler(nn.Module):
 
     def sample(self, image: Tensor, phi: Tensor) -> Tensor:
         """Return ``image`` at the points of ``phi``, ``(N, C, h, w)``, ``(x - mean) / std``."""
-        return ops.sample(image, phi, mean=self.mean, std=self.std)
+        check_image(image, len(self.mean))
+        self._units.look(image, phi)
+        mean, std = self.normalization.statistics(floating=image.is_floating_point())
+        return ops.sample(image, phi, mean=mean, std=std)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Downsample.
 
         Args:
-            image: ``(N, C, H, W)``, uint8 or floating point, any strides.
+            image: ``(N, C, H, W)``, any strides; uint8, or floating point from 0 to
+                ``value_range``.
 
         Returns:
             The small image ``(N, C, h, w)``, floating point, ``(x - mean) / std``; and the sampling
             tensor ``(N, 2, h, w)`` that it was taken at, relative (row, column).
 
         Raises:
-            ValueError: ``image`` is not ``(N, C, H, W)`` with C the length of ``mean``.
+            ValueError: ``image`` is not ``(N, C, H, W)`` with C the length of ``mean``, or is on a
+                device without kernels.
+            TypeError: ``image`` is boolean or complex.
         """
         phi = self.sampling_tensor(image)
         return self.sample(image, phi), phi
 
-    def _check(self, image: Tensor) -> None:
-        if image.ndim != 4 or image.shape[1] != len(self.mean):
-            raise ValueError(
-                f"image must have shape (N, C, H, W) with C = {len(self.mean)} channels, "
-                f"got shape {tuple(image.shape)}"
-            )
-
     def extra_repr(self) -> str:
-        return f"size={self.size}, mean={self.mean}, std={self.std}"
+        return f"size={self.size}, mean={self.mean}, std={self.std}, value_range={self.value_range}"
 
 
 class UniformDownsampler(Downsampler):
@@ -80,11 +85,15 @@ class UniformDownsampler(Downsampler):
 
     Args:
         size: ``(h, w)`` of the small image, at least 2 each.
-        mean: Subtracted from each channel, in units of the image (0 to 255 by default).
-        std: Each channel is divided by it afterwards, in units of the image.
+        mean: Subtracted from each channel, in units of an image of 0..255.
+        std: Each channel is divided by it afterwards, in the same units.
+        value_range: Full intensity in floating-point images: 255.0, or 1.0 for images from 0 to 1,
+            for which ``mean`` and ``std`` are divided by 255. Integer images are in units of 0..255
+            whatever it is. The first images whose values do not fit cause one warning.
 
     Raises:
         ValueError: An argument is out of its range.
+        TypeError: A size is not made of integers, or ``mean`` or ``std`` not of numbers.
 
     Example:
         >>> import torch
@@ -95,18 +104,19 @@ class UniformDownsampler(Downsampler):
 
     def __init__(
         self,
-        size: tuple[int, int],
+        size: Size,
         *,
         mean: Sequence[float] = IMAGE_MEAN,
         std: Sequence[float] = IMAGE_STD,
+        value_range: float = 255.0,
     ) -> None:
-        super().__init__(size, mean, std)
+        super().__init__(size, Normalization.of(mean, std, value_range))
         self.uniform = UniformGrid(self.size)
 
     def sampling_tensor(self, image: Tensor) -> Tensor:
         """Return the uniform sampling tensor ``(N, 2, h, w)`` for ``image`` ``(N, C, H, W)``."""
-        self._check(image)
-        phi: Tensor = self.uniform(image.shape[0])
+        check_image(image, len(self.mean))
+        phi: Tensor = self.uniform(image)
         return phi
 
 
@@ -143,7 +153,12 @@ class AdaptiveDownsampler(Downsampler):
     The image is sampled uniformly at ``view_size``, ``sampler`` turns that view into a coarse
     sampling tensor, which is resized to ``size`` (Fig. 5) and used to sample the image. In
     evaluation mode the coarse tensor is projected onto the covering constraints (3) first; in
-    training mode it stays as predicted. Freeze a trained sampler with ``.eval()``.
+    training mode it stays as predicted.
+
+    The sampler is frozen unless ``trainable=True``: its parameters require no gradient, and it and
+    the downsampler stay in evaluation mode when ``model.train()`` is called, so that a base network
+    can be trained behind it, also with ``DistributedDataParallel``. To train the sampler, give
+    ``trainable=True``, call ``.train()``, and call `freeze` when it is trained.
 
     No gradient flows back through the small image, since eq. (1) is piecewise constant in the
     positions. A gradient reaches the sampler only through the sampling tensor: from a loss on
@@ -156,11 +171,15 @@ class AdaptiveDownsampler(Downsampler):
             ``aux_size`` until version 0.1; that keyword and the old names ``aux_size`` and
             ``aux_view`` of attributes still work, with a ``DeprecationWarning``.
         size: ``(h, w)`` of the small image, at least 2 each.
-        mean: Subtracted from each channel, in units of the image (0 to 255 by default).
-        std: Each channel is divided by it afterwards, in units of the image.
+        mean: Subtracted from each channel, in units of an image of 0..255.
+        std: Each channel is divided by it afterwards, in the same units.
+        value_range: Full intensity in floating-point images: 255.0, or 1.0 for images from 0 to 1,
+            for which ``mean`` and ``std`` are divided by 255. Integer images are in units of 0..255
+            whatever it is. The first images whose values do not fit cause one warning.
 
     Raises:
         ValueError: An argument is out of its range.
+        TypeError: A size is not made of integers, or ``mean`` or ``std`` not of numbers.
 
     Example:
         >>> import torch
@@ -176,25 +195,48 @@ class AdaptiveDownsampler(Downsampler):
     def __init__(
         self,
         sampler: nn.Module,
-        view_size: tuple[int, int],
-        size: tuple[int, int],
+        view_size: Size,
+        size: Size,
         *,
         mean: Sequence[float] = IMAGE_MEAN,
         std: Sequence[float] = IMAGE_STD,
+        value_range: float = 255.0,
+        trainable: bool = False,
     ) -> None:
-        super().__init__(size, mean, std)
-        self.view_size = _checked_size("view_size", view_size)
+        super().__init__(size, Normalization.of(mean, std, value_range))
+        self.view_size = checked_size("view_size", view_size, least=2)
         self.sampler = sampler
         self.view_grid = UniformGrid(self.view_size)
+        self.trainable = trainable
+        if not trainable:
+            self.freeze()
+
+    def freeze(self) -> AdaptiveDownsampler:
+        """Freeze the sampler for good: evaluation mode, no gradient, whatever is called later.
+
+        Returns:
+            This module.
+        """
+        self.trainable = False
+        self.sampler.requires_grad_(False)
+        return self.eval()
+
+    def train(self, mode: bool = True) -> AdaptiveDownsampler:
+        """Choose between training and evaluation mode; a frozen module stays in evaluation mode."""
+        return super().train(mode and self.trainable)
 
     def view(self, image: Tensor) -> Tensor:
         """Return what the sampler sees of ``image``: ``(N, C, H', W')``, uniform, normalised."""
-        self._check(image)
-        return self.sample(image, self.view_grid(image.shape[0]))
+        check_image(image, len(self.mean))
+        return self.sample(image, self.view_grid(image))
 
     def coarse_tensor(self, image: Tensor) -> Tensor:
         """Return the sampler's own tensor ``(N, 2, h', w')``; in evaluation mode (3) holds."""
-        phi: Tensor = self.sampler(self.view(image))
+        return self.coarse_tensor_of_view(self.view(image))
+
+    def coarse_tensor_of_view(self, view: Tensor) -> Tensor:
+        """Return the sampler's own tensor for what ``view`` gave; see `coarse_tensor`."""
+        phi: Tensor = self.sampler(in_dtype_of(self.sampler, view))
         return phi if self.training else ops.project_to_cover(phi)
 
     def sampling_tensor(self, image: Tensor) -> Tensor:
@@ -202,7 +244,7 @@ class AdaptiveDownsampler(Downsampler):
         return ops.resize_sampling_tensor(self.coarse_tensor(image), self.size)
 
     @property
-    def aux_size(self) -> tuple[int, int]:
+    def aux_size(self) -> Size:
         """The former name of ``view_size``."""
         _warn_renamed("aux_size", "view_size")
         return self.view_size
@@ -213,10 +255,4 @@ class AdaptiveDownsampler(Downsampler):
         return self.view(image)
 
     def extra_repr(self) -> str:
-        return f"view_size={self.view_size}, {super().extra_repr()}"
-
-
-def _checked_size(name: str, size: tuple[int, int]) -> tuple[int, int]:
-    if len(size) != 2 or min(size) < 2:
-        raise ValueError(f"{name} must be two numbers, at least 2 each, got {tuple(size)}")
-    return size[0], size[1]
+        return f"view_size={self.view_size}, {super().extra_repr()}, trainable={self.trainable}"

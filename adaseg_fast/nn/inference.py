@@ -64,7 +64,8 @@ class _Tracer(fx.Tracer):
 
 def _networks(module: nn.Module) -> Iterator[nn.Module]:
     """The networks within ``module``, each of which it calls as a whole."""
-    if type(module) is AdaptiveSegmenter:
+    if type(module).forward is AdaptiveSegmenter.forward:
+        assert isinstance(module, AdaptiveSegmenter)
         yield from _networks(module.segmenter)
         yield from _networks(module.downsampler)
     elif type(module) is AdaptiveDownsampler:

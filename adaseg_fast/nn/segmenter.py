@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from adaseg_fast import ops
+from adaseg_fast.nn.blocks import in_dtype_of
+from adaseg_fast.nn.compiling import compile_too, without_gradient
 from adaseg_fast.nn.downsample import Downsampler
+from adaseg_fast.nn.images import check_has_values
 
 
 class AdaptiveSegmenter(nn.Module):
@@ -18,7 +20,12 @@ class AdaptiveSegmenter(nn.Module):
     ``predict`` and ``predict_scores`` give labels and scores at full resolution. Their steps are
     methods too, for code that measures or replaces one of them: ``choose_points``, ``sample``,
     ``segment``, then ``label`` or ``interpolate``. The small image and the positions are float32;
-    for half precision use ``torch.autocast``.
+    each network gets its input in the type of its own weights, so ``.half()`` and ``.double()``
+    work. ``torch.autocast`` is the other way to half precision.
+
+    ``torch.compile(model)`` compiles ``predict`` and ``predict_scores`` as well as ``forward``, and
+    so does ``torch.compile(model.predict)``. ``model.compile()`` compiles ``forward``, which both
+    call; what is left is one operation.
 
     Args:
         segmenter: Any module from images ``(N, C, h, w)`` to scores ``(N, K, h', w')``, of any
@@ -28,6 +35,7 @@ class AdaptiveSegmenter(nn.Module):
             :class:`~adaseg_fast.nn.UniformDownsampler` are.
 
     Example:
+        >>> import torch
         >>> from adaseg_fast.nn import UNet, UniformDownsampler
         >>> model = AdaptiveSegmenter(UNet(5, width=4), UniformDownsampler((16, 16))).eval()
         >>> model.predict(torch.zeros(1, 3, 60, 80, dtype=torch.uint8)).shape
@@ -55,7 +63,7 @@ class AdaptiveSegmenter(nn.Module):
         small, phi = self.downsampler(image)
         return self.segment(small), phi
 
-    @torch.inference_mode()
+    @without_gradient
     def predict(self, image: Tensor, size: tuple[int, int] | None = None) -> Tensor:
         """Label every pixel, at the resolution of the image or at another (sec. 3.3).
 
@@ -71,13 +79,15 @@ class AdaptiveSegmenter(nn.Module):
             ``(N, H', W')`` uint8 labels (int32 above 256 classes).
 
         Raises:
-            ValueError: ``image`` has another shape, or ``size`` is not two positive integers.
+            ValueError: ``image`` has another shape or is on a device without kernels, or ``size``
+                is not two positive integers.
             TypeError: The segmenter returned something other than a tensor.
         """
+        check_has_values(image)
         scores, phi = self(image)
         return self.label(scores, phi, _output_size(image, size))
 
-    @torch.inference_mode()
+    @without_gradient
     def predict_scores(self, image: Tensor, size: tuple[int, int] | None = None) -> Tensor:
         """Score every pixel, at the resolution of the image or at another (sec. 3.3).
 
@@ -93,15 +103,18 @@ class AdaptiveSegmenter(nn.Module):
             ``(N, K, H', W')`` scores, of the type that the segmenter returns.
 
         Raises:
-            ValueError: ``image`` has another shape, or ``size`` is not two positive integers.
+            ValueError: ``image`` has another shape or is on a device without kernels, or ``size``
+                is not two positive integers.
             TypeError: The segmenter returned something other than a tensor.
 
         Example:
+            >>> import torch
             >>> from adaseg_fast.nn import UNet, UniformDownsampler
             >>> model = AdaptiveSegmenter(UNet(5, width=4), UniformDownsampler((16, 16))).eval()
             >>> model.predict_scores(torch.zeros(1, 3, 60, 80, dtype=torch.uint8)).shape
             torch.Size([1, 5, 60, 80])
         """
+        check_has_values(image)
         scores, phi = self(image)
         return self.interpolate(scores, phi, _output_size(image, size))
 
@@ -118,7 +131,7 @@ class AdaptiveSegmenter(nn.Module):
             ValueError: ``image`` has another shape.
             TypeError: The downsampler is not one of this package's, so its steps are unknown.
         """
-        return self._package_downsampler().sampling_tensor(image)
+        return downsampler_of(self).sampling_tensor(image)
 
     def sample(self, image: Tensor, phi: Tensor) -> Tensor:
         """Second step: sample the image at the points of ``phi`` and normalise it (eq. 1).
@@ -134,7 +147,7 @@ class AdaptiveSegmenter(nn.Module):
             ValueError: ``image`` or ``phi`` has another shape.
             TypeError: The downsampler is not one of this package's, so its steps are unknown.
         """
-        return self._package_downsampler().sample(image, phi)
+        return downsampler_of(self).sample(image, phi)
 
     def segment(self, small: Tensor) -> Tensor:
         """Third step: run the base network.
@@ -148,7 +161,7 @@ class AdaptiveSegmenter(nn.Module):
         Raises:
             TypeError: The segmenter returned something other than a tensor.
         """
-        scores = self.segmenter(small)
+        scores = self.segmenter(in_dtype_of(self.segmenter, small))
         if not isinstance(scores, Tensor):
             raise TypeError(
                 "segmenter must return a tensor of scores (N, K, h, w), "
@@ -193,13 +206,30 @@ class AdaptiveSegmenter(nn.Module):
         """
         return ops.interpolate(scores, _points_of_scores(scores, phi), size)
 
-    def _package_downsampler(self) -> Downsampler:
-        if not isinstance(self.downsampler, Downsampler):
-            raise TypeError(
-                "the downsampler must be a UniformDownsampler or an AdaptiveDownsampler, "
-                f"got {type(self.downsampler).__name__}"
-            )
-        return self.downsampler
+
+def downsampler_of(model: AdaptiveSegmenter) -> Downsampler:
+    """The downsampler of a model, which must be one of this package's.
+
+    Args:
+        model: any model.
+
+    Returns:
+        Its downsampler.
+
+    Raises:
+        TypeError: The downsampler is of another class.
+
+    Example:
+        >>> from adaseg_fast.nn import UNet, UniformDownsampler
+        >>> downsampler_of(AdaptiveSegmenter(UNet(2, width=8), UniformDownsampler((16, 16)))).size
+        (16, 16)
+    """
+    if not isinstance(model.downsampler, Downsampler):
+        raise TypeError(
+            "the downsampler must be a UniformDownsampler or an AdaptiveDownsampler, "
+            f"got {type(model.downsampler).__name__}"
+        )
+    return model.downsampler
 
 
 def _points_of_scores(scores: Tensor, phi: Tensor) -> Tensor:
@@ -209,3 +239,6 @@ def _points_of_scores(scores: Tensor, phi: Tensor) -> Tensor:
 
 def _output_size(image: Tensor, size: tuple[int, int] | None) -> Sequence[int]:
     return image.shape[-2:] if size is None else size
+
+
+compile_too(AdaptiveSegmenter, "predict", "predict_scores")

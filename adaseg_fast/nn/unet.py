@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from adaseg_fast.nn.arguments import checked_count
 from adaseg_fast.nn.blocks import ConvBlock, Halve, UpProject
 
 
@@ -30,6 +31,7 @@ class UNet(nn.Module):
 
     Raises:
         ValueError: An argument is out of its range.
+        TypeError: An argument is no integer.
 
     Example:
         >>> UNet(5, width=4)(torch.zeros(2, 3, 31, 40)).shape
@@ -38,15 +40,9 @@ class UNet(nn.Module):
 
     def __init__(self, num_classes: int, *, in_channels: int = 3, width: int = 256) -> None:
         super().__init__()
-        if num_classes < 1:
-            raise ValueError(f"num_classes must be at least 1, got {num_classes}")
-        if in_channels < 1:
-            raise ValueError(f"in_channels must be at least 1, got {in_channels}")
-        if width < 4 or width % 4:
-            raise ValueError(f"width must be a positive multiple of 4, got {width}")
-        self.num_classes = num_classes
-        self.in_channels = in_channels
-        self.width = width
+        self.num_classes = num_classes = checked_count("num_classes", num_classes)
+        self.in_channels = in_channels = checked_count("in_channels", in_channels)
+        self.width = width = checked_count("width", width, multiple_of=4)
 
         widths = (width // 4, width // 2, width, width, width)
         self.encoder = nn.ModuleList(ConvBlock(a, b) for a, b in pairwise((in_channels, *widths)))

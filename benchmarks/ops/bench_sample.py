@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from adaseg_fast import ops
 from adaseg_fast.engine.benchmark import comparisons, problems
 from adaseg_fast.engine.benchmark.problems import Problem
-from adaseg_fast.nn.downsample import IMAGE_MEAN, IMAGE_STD
+from adaseg_fast.normalization import IMAGE_MEAN, IMAGE_STD
 from bench_helpers import FRAME, LARGE, contest, every_problem, named, record, sides
 from gpu import helpers as gpu_helpers
 

@@ -118,7 +118,7 @@ def test_forward_is_two_u_nets_with_added_skips():
     def up(x, size):
         return F.interpolate(x, size, mode="bilinear", align_corners=True)
 
-    at_24 = block(model.entry, torch.cat([view, 2 * model.coordinates(2) - 1], 1))
+    at_24 = block(model.entry, torch.cat([view, 2 * model.coordinates(view) - 1], 1))
     at_12 = block(model.first.encoder[0][1], F.max_pool2d(at_24, 2))
     at_6 = block(model.first.encoder[1][1], F.max_pool2d(at_12, 2))
     at_3 = block(model.first.encoder[2][1], F.max_pool2d(at_6, 2))
@@ -127,7 +127,7 @@ def test_forward_is_two_u_nets_with_added_skips():
     quarter = block(model.second.encoder[1][1], F.adaptive_max_pool2d(half, (2, 3)))
     x = block(model.second.decoder[0], half + up(quarter, (3, 5)))
     x = block(model.second.decoder[1], joint + up(x, (6, 10)))
-    expected = model.uniform(2) + F.conv2d(x, model.offset.weight, model.offset.bias)
+    expected = model.uniform(view) + F.conv2d(x, model.offset.weight, model.offset.bias)
 
     torch.testing.assert_close(model(view), expected)
 
@@ -171,8 +171,8 @@ def test_materialised_from_meta_the_grids_are_right():
     with torch.device("meta"):
         model = DoubleUNet((5, 6), input_size=(16, 16), width=8)
     model.to_empty(device="cpu")
-    assert torch.equal(model.uniform(1), ops.uniform_sampling_tensor((5, 6)))
-    assert torch.equal(model.coordinates(1), ops.uniform_sampling_tensor((16, 16)))
+    assert torch.equal(model.uniform(torch.zeros(1)), ops.uniform_sampling_tensor((5, 6)))
+    assert torch.equal(model.coordinates(torch.zeros(1)), ops.uniform_sampling_tensor((16, 16)))
 
 
 def test_a_view_of_another_size_is_refused():
@@ -188,8 +188,11 @@ def test_a_view_of_another_size_is_refused():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"size": (1, 8)}, r"size must be at least 2 in each dimension, got \(1, 8\)"),
-        ({"input_size": (32, 7)}, r"input_size must be at least 8 in each .* got \(32, 7\)"),
+        ({"size": (1, 8)}, r"size must be two integers, at least 2 each, got \(1, 8\)"),
+        (
+            {"input_size": (32, 7)},
+            r"input_size must be two integers, .* got \(32, 7\)",
+        ),
         ({"in_channels": 0}, "in_channels must be at least 1, got 0"),
         ({"width": 12}, "width must be a positive multiple of 8, got 12"),
         ({"width": 0}, "width must be a positive multiple of 8, got 0"),

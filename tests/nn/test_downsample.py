@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from adaseg_fast import ops
 from adaseg_fast.nn import AdaptiveDownsampler, DoubleUNet, UniformDownsampler
-from adaseg_fast.nn.downsample import IMAGE_MEAN, IMAGE_STD
+from adaseg_fast.normalization import IMAGE_MEAN, IMAGE_STD
 
 
 class Constant(nn.Module):
@@ -64,7 +64,7 @@ def test_uniform_against_a_loop(size, frame):
 @pytest.mark.parametrize("size", [(16, 16), (9, 21), (4, 4), (2, 3)])
 def test_adaptive_step_by_step_is_the_whole(size, training):
     sampler = Constant(outside((4, 5)) * 0.5 + 0.25)
-    model = AdaptiveDownsampler(sampler, (12, 10), size).train(training)
+    model = AdaptiveDownsampler(sampler, (12, 10), size, trainable=True).train(training)
     image = random_image(2, 3, 60, 44)
     small, phi = model(image)
 
@@ -106,7 +106,7 @@ def test_untrained_network_samples_uniformly():
 
 @pytest.mark.parametrize("size", [(3, 3), (8, 8), (31, 64)])
 def test_evaluation_holds_the_covering_constraints_exactly(size):
-    model = AdaptiveDownsampler(Constant(outside((6, 7))), (8, 8), size)
+    model = AdaptiveDownsampler(Constant(outside((6, 7))), (8, 8), size, trainable=True)
     image = random_image(1, 3, 40, 40)
     phi = model.eval().sampling_tensor(image)
     assert phi.min() >= 0 and phi.max() <= 1
@@ -120,7 +120,7 @@ def test_evaluation_holds_the_covering_constraints_exactly(size):
 def test_gradient_reaches_the_sampler_through_interpolation_but_not_through_the_image():
     torch.manual_seed(0)
     sampler = DoubleUNet((4, 4), input_size=(8, 8), width=8)
-    model = AdaptiveDownsampler(sampler, (8, 8), (6, 6)).train()
+    model = AdaptiveDownsampler(sampler, (8, 8), (6, 6), trainable=True).train()
     small, phi = model(random_image(2, 3, 20, 20))
     assert not small.requires_grad
     scores = torch.randn(2, 3, 6, 6)
@@ -173,8 +173,8 @@ def test_a_sampler_made_for_another_view_is_refused():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"size": (1, 4)}, r"size must be two numbers, at least 2 each, got \(1, 4\)"),
-        ({"size": (4, 4, 4)}, r"size must be two numbers, at least 2 each, got \(4, 4, 4\)"),
+        ({"size": (1, 4)}, r"size must be two integers, at least 2 each, got \(1, 4\)"),
+        ({"size": (4, 4, 4)}, r"size must be two integers, at least 2 each, got \(4, 4, 4\)"),
         ({"size": (4, 4), "mean": (1, 2)}, r"one value for each channel .* mean=\(1.0, 2.0\)"),
         ({"size": (4, 4), "mean": (), "std": ()}, r"one value for each channel .* mean=\(\)"),
         ({"size": (4, 4), "std": (1, 0, 1)}, r"std must be positive, got \(1.0, 0.0, 1.0\)"),
@@ -188,7 +188,7 @@ def test_bad_arguments(arguments, message):
 
 
 def test_bad_size_of_the_view():
-    with pytest.raises(ValueError, match=r"view_size must be two numbers, .* got \(8, 1\)"):
+    with pytest.raises(ValueError, match=r"view_size must be two integers, .* got \(8, 1\)"):
         AdaptiveDownsampler(nn.Identity(), (8, 1), (8, 8))
 
 
@@ -205,7 +205,7 @@ def test_the_former_keyword_still_works():
         AdaptiveDownsampler(sampler, aux_size=(8, 8), view_size=(8, 8), size=(4, 4))
     with (
         pytest.warns(DeprecationWarning),
-        pytest.raises(ValueError, match=r"view_size must be two numbers, .* got \(8, 1\)"),
+        pytest.raises(ValueError, match=r"view_size must be two integers, .* got \(8, 1\)"),
     ):
         AdaptiveDownsampler(sampler, aux_size=(8, 1), size=(4, 4))
 

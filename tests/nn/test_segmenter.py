@@ -50,7 +50,7 @@ def small_model(num_classes: int = 4) -> AdaptiveSegmenter:
     torch.manual_seed(0)
     sampler = DoubleUNet((4, 4), input_size=(8, 8), width=8)
     nn.init.normal_(sampler.offset.weight, std=0.05)
-    downsampler = AdaptiveDownsampler(sampler, (8, 8), (16, 16))
+    downsampler = AdaptiveDownsampler(sampler, (8, 8), (16, 16), trainable=True)
     return AdaptiveSegmenter(UNet(num_classes, width=8), downsampler).eval()
 
 

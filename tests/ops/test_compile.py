@@ -11,6 +11,13 @@ from torch import Tensor
 from torch._dynamo.testing import CompileCounterWithBackend
 
 from adaseg_fast import ops
+from adaseg_fast.nn import (
+    AdaptiveDownsampler,
+    AdaptiveSegmenter,
+    DoubleUNet,
+    UNet,
+    UniformDownsampler,
+)
 from support.grids import grids
 
 
@@ -145,3 +152,103 @@ def test_export(dynamic: bool) -> None:
         found = program.module()(*arguments)
         for one, other in zip(found, inference(*arguments), strict=True):
             assert torch.equal(one, other)
+
+
+# --- Prediction -----------------------------------------------------------------------------------
+
+
+class Pointwise(torch.nn.Module):
+    """A network with views of a parameter and a buffer, which inductor compiles in no time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.tensor([[1.0, -1.0, 0.5]]))
+        self.register_buffer("bias", torch.tensor([0.1, 0.2, 0.3, 0.4]))
+
+    def forward(self, small: Tensor) -> Tensor:
+        channel = (small * self.weight.view(1, 3, 1, 1)).sum(1, keepdim=True)
+        return channel * torch.arange(-1.0, 3.0).view(1, 4, 1, 1) + self.bias.view(1, 4, 1, 1)
+
+
+def segmenter(kind: str) -> AdaptiveSegmenter:
+    torch.manual_seed(0)
+    if kind == "pointwise":
+        return AdaptiveSegmenter(Pointwise(), UniformDownsampler((8, 12))).eval()
+    sampler = DoubleUNet((4, 4), input_size=(8, 8), width=8)
+    torch.nn.init.normal_(sampler.offset.weight, std=0.05)
+    downsampler = AdaptiveDownsampler(sampler, (8, 8), (16, 16))
+    return AdaptiveSegmenter(UNet(4, width=4), downsampler).eval()
+
+
+# Both ways of asking for a compiled prediction.
+WAYS: dict[str, Callable[..., Callable[..., Tensor]]] = {
+    "method": lambda model, name, **how: torch.compile(getattr(model, name), **how),
+    "model": lambda model, name, **how: getattr(torch.compile(model, **how), name),
+}
+PREDICTIONS = [
+    ("pointwise", "method", "predict"),
+    ("pointwise", "method", "predict_scores"),
+    ("pointwise", "model", "predict"),
+    ("pointwise", "model", "predict_scores"),
+    ("adaptive", "method", "predict_scores"),
+    ("adaptive", "model", "predict"),
+]
+
+
+@pytest.mark.parametrize(("kind", "way", "name"), PREDICTIONS)
+def test_prediction_in_one_graph(kind: str, way: str, name: str) -> None:
+    model, counter = segmenter(kind), CompileCounterWithBackend("aot_eager")
+    predict = WAYS[way](model, name, fullgraph=True, dynamic=True, backend=counter)
+    counts = []
+    for items, size, _ in SHAPES:
+        image = inputs(items, size)[0]
+        found = predict(image)
+        torch.testing.assert_close(found, getattr(model, name)(image))
+        assert not found.requires_grad
+        counts.append(counter.frame_count)
+    assert counts[0] > 0 and len(set(counts)) == 1, "compiled, and once for all sizes"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_prediction_by_inductor(way: str) -> None:
+    model = segmenter("pointwise")
+    predict = WAYS[way](model, "predict", fullgraph=True, dynamic=True)
+    for items, size, _ in SHAPES[:2]:
+        image = inputs(items, size)[0]
+        assert torch.equal(predict(image), model.predict(image))
+
+
+def test_prediction_at_another_size_and_in_floats() -> None:
+    model = segmenter("adaptive")
+    predict = torch.compile(model, fullgraph=True, backend="aot_eager").predict
+    image = inputs()[0].float()
+    assert torch.equal(predict(image, (20, 30)), model.predict(image, (20, 30)))
+    assert torch.equal(predict(image, size=(5, 6)), model.predict(image, size=(5, 6)))
+
+
+def test_a_model_compiled_in_place() -> None:
+    model, counter = segmenter("adaptive"), CompileCounterWithBackend("aot_eager")
+    image = inputs()[0]
+    expected = model.predict(image)
+    model.compile(backend=counter)
+    torch.testing.assert_close(model.predict(image), expected)
+    assert counter.frame_count > 0
+
+
+def test_the_compiled_model_is_a_model() -> None:
+    """It trains, moves and shows its steps as the one inside does."""
+    model = segmenter("adaptive")
+    compiled = torch.compile(model, backend="aot_eager")
+    assert compiled.predict.__name__ == "predict"
+    compiled.train()
+    assert model.training and not model.downsampler.training
+    image = inputs()[0]
+    compiled(image)[0].sum().backward()
+    assert model.segmenter.classify.weight.grad.any()
+    assert compiled.choose_points(image).shape == (2, 2, 16, 16)
+
+
+def test_errors_of_a_compiled_prediction() -> None:
+    predict = torch.compile(segmenter("pointwise"), backend="aot_eager").predict
+    with pytest.raises(Exception, match=r"which is \(N, H, W, C\)"):
+        predict(torch.zeros(1, 9, 11, 3))

@@ -21,7 +21,7 @@ from adaseg_fast.engine.benchmark import problems, rivals
 from adaseg_fast.engine.benchmark.problems import TENSOR_SIZE, Problem, Size
 from adaseg_fast.engine.benchmark.rivals import Array
 from adaseg_fast.nn import prepare_for_inference
-from adaseg_fast.nn.downsample import IMAGE_MEAN, IMAGE_STD
+from adaseg_fast.normalization import IMAGE_MEAN, IMAGE_STD
 
 # The two best scores may change places if they differ by less than this share of the largest.
 NEAR_TIE = 1e-5

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adaseg_fast.nn.downsample import IMAGE_MEAN, IMAGE_STD
+from adaseg_fast.normalization import IMAGE_MEAN, IMAGE_STD
 
 Array = NDArray[Any]
 Size = tuple[int, int]

@@ -15,9 +15,9 @@ from adaseg_fast.engine.evaluation.measures import Labels, measure
 from adaseg_fast.engine.evaluation.options import DEFAULT_OPTIONS, MeasureOptions
 from adaseg_fast.engine.models.config import SegmenterConfig
 from adaseg_fast.engine.models.frames import frame_tensors
-from adaseg_fast.engine.models.inference import downsampler_of
 from adaseg_fast.nn import AdaptiveSegmenter, prepare_for_inference
 from adaseg_fast.nn.downsample import Downsampler
+from adaseg_fast.nn.segmenter import downsampler_of
 
 
 def shortfall(
@@ -52,7 +52,7 @@ def shortfall(
     prepared = prepare_for_inference(model)
     downsampler = downsampler_of(prepared)
     ideal = ideal_points(frames.info, config.size, config.sampler.size, config.sampler.lam)
-    given = _GivenPoints(config.size, downsampler.mean, downsampler.std)
+    given = _GivenPoints(config.size, downsampler.normalization)
     fed = AdaptiveSegmenter(prepared.segmenter, given)
 
     def label(_: int, frame: Frame) -> Labels:

@@ -6,15 +6,23 @@ This module needs no torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from adaseg_fast.data.base import DatasetInfo
+from adaseg_fast.engine.typed_values import typed
+from adaseg_fast.normalization import DEFAULT_NORMALIZATION, Normalization
 
 Size = tuple[int, int]
 
 DEFAULT_NETWORK = "unet"
+
+# The most that a model file may ask for. A file of a few bytes must not claim all memory.
+LARGEST_SIDE = 4096  # of the working size
+LARGEST_VIEW = 1024  # a side of the view and of the sampling tensor
+LARGEST_WIDTH = 8192
 
 
 @dataclass(frozen=True)
@@ -48,16 +56,21 @@ class SamplerConfig:
             The settings.
 
         Raises:
-            KeyError: An entry is missing.
-            TypeError: An entry has the wrong type.
-            ValueError: An entry has no possible value.
+            ValueError: An entry is missing, or has a wrong type or no possible value.
 
         Example:
             >>> SamplerConfig.from_plain({"size": [4, 4], "aux_size": [8, 8], "width": 8, "lam": 1})
             SamplerConfig(size=(4, 4), view_size=(8, 8), width=8, lam=1.0)
         """
-        view = values["view_size"] if "view_size" in values else values["aux_size"]
-        return cls(_size(values["size"]), _size(view), values["width"], float(values["lam"]))
+        if "aux_size" in values:
+            values = {"view_size": values["aux_size"], **values}
+        config: SamplerConfig = _typed(values, cls)
+        _check_sides("size", config.size, LARGEST_VIEW)
+        _check_sides("view_size", config.view_size, LARGEST_VIEW)
+        _check_width(config.width)
+        if not (math.isfinite(config.lam) and config.lam >= 0):
+            raise ValueError(f"lam must be finite and not negative, got {config.lam}")
+        return config
 
 
 @dataclass(frozen=True)
@@ -74,6 +87,7 @@ class SegmenterConfig:
         ignore_index: label of pixels without a class.
         dataset: name of the data set on which the model was trained.
         network: the base network, a name that `networks.build_network` knows.
+        normalization: statistics of the images and what full intensity is in them.
     """
 
     size: Size
@@ -85,6 +99,7 @@ class SegmenterConfig:
     ignore_index: int = 255
     dataset: str = ""
     network: str = DEFAULT_NETWORK
+    normalization: Normalization = DEFAULT_NORMALIZATION
 
     @classmethod
     def of(
@@ -95,6 +110,7 @@ class SegmenterConfig:
         network: str = DEFAULT_NETWORK,
         width: int | None = None,
         sampler: SamplerConfig | None = None,
+        normalization: Normalization = DEFAULT_NORMALIZATION,
     ) -> SegmenterConfig:
         """The settings of a model for the classes of a data set.
 
@@ -104,6 +120,7 @@ class SegmenterConfig:
             network: the base network, a name that `networks.build_network` knows.
             width: number of features of the base network, where it has a choice.
             sampler: the auxiliary network; None for uniform downsampling.
+            normalization: statistics of the images and what full intensity is in them.
 
         Returns:
             The settings.
@@ -123,6 +140,7 @@ class SegmenterConfig:
             ignore_index=info.ignore_index,
             dataset=info.name,
             network=network,
+            normalization=normalization,
         )
 
     @classmethod
@@ -136,22 +154,34 @@ class SegmenterConfig:
             The settings.
 
         Raises:
-            KeyError: An entry is missing.
-            TypeError: An entry has the wrong type.
-            ValueError: An entry has no possible value.
+            ValueError: An entry is missing, or has a wrong type or no possible value.
         """
-        sampler = values["sampler"]
-        return cls(
-            size=_size(values["size"]),
-            width=values["width"],
-            sampler=None if sampler is None else SamplerConfig.from_plain(sampler),
-            classes=tuple(str(name) for name in values["classes"]),
-            colors=tuple((int(r), int(g), int(b)) for r, g, b in values["colors"]),
-            targets=tuple(int(number) for number in values["targets"]),
-            ignore_index=int(values["ignore_index"]),
-            dataset=str(values["dataset"]),
-            network=str(values.get("network", DEFAULT_NETWORK)),  # older files have no such entry
+        # Files of 0.1.0 name no normalisation, older ones no network either.
+        if "sampler" not in values:
+            raise ValueError("'sampler' is missing")
+        config: SegmenterConfig = _typed(
+            {**values, "sampler": None}, cls, optional=("network", "normalization")
         )
+        if values.get("sampler") is not None:
+            plain = typed(values["sampler"], dict[str, Any])
+            config = replace(config, sampler=SamplerConfig.from_plain(plain))
+        _check_sides("size", config.size, LARGEST_SIDE)
+        if config.width is not None:
+            _check_width(config.width)
+        if abs(config.ignore_index) >= 2**31:
+            raise ValueError(f"ignore_index must be below 2^31, got {config.ignore_index}")
+        _ = config.info  # checks classes, colours and targets
+        return config
+
+    def plain(self) -> dict[str, Any]:
+        """The settings as plain values, without a normalisation that is the default.
+
+        Checkpoints hold them; those of earlier versions name no normalisation.
+        """
+        values = asdict(self)
+        if self.normalization == DEFAULT_NORMALIZATION:
+            del values["normalization"]
+        return values
 
     @property
     def info(self) -> DatasetInfo:
@@ -177,6 +207,20 @@ class SegmenterConfig:
         return f"{kind} {self.size[0]}x{self.size[1]}{base}"
 
 
-def _size(pair: Any) -> Size:
-    rows, cols = pair
-    return int(rows), int(cols)
+def _typed(values: Mapping[str, Any], kind: type[Any], optional: Collection[str] = ()) -> Any:
+    """The settings of ``kind`` among ``values``; all but ``optional`` ones must be there."""
+    known = {field.name: field for field in fields(kind)}
+    missing = [name for name in known if name not in values and name not in optional]
+    if missing:
+        raise ValueError(f"{missing[0]!r} is missing")
+    return typed({name: values[name] for name in known if name in values}, kind)
+
+
+def _check_sides(name: str, size: Size, most: int) -> None:
+    if not all(1 <= side <= most for side in size):
+        raise ValueError(f"{name} must be from 1 to {most} on each side, got {size[0]}x{size[1]}")
+
+
+def _check_width(width: int) -> None:
+    if not 1 <= width <= LARGEST_WIDTH:
+        raise ValueError(f"width must be from 1 to {LARGEST_WIDTH}, got {width}")

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from adaseg_fast.engine.models.inference import downsampler_of, predict_in_stages
+from adaseg_fast.engine.models.inference import predict_in_stages
 from adaseg_fast.nn import AdaptiveDownsampler, AdaptiveSegmenter
+from adaseg_fast.nn.segmenter import downsampler_of
 
 
 def multiply_adds(network: nn.Module, shape: Sequence[int]) -> int:

@@ -8,16 +8,17 @@ the file names and which the user has named too.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from adaseg_fast.data.base import DatasetInfo
 from adaseg_fast.engine.models.config import SamplerConfig, SegmenterConfig
 from adaseg_fast.engine.models.networks import (
     KNOWN,
@@ -25,16 +26,32 @@ from adaseg_fast.engine.models.networks import (
     build_network,
     build_sampler,
     build_segmenter,
+    check_scores,
     check_trusted,
 )
 from adaseg_fast.nn import AdaptiveSegmenter, DoubleUNet
+from adaseg_fast.nn.downsample import Downsampler
 from adaseg_fast.storage import StorageError, write_atomically
 
 _ENTRY, _FORMAT = "adaseg_fast", 1
 
+Module = TypeVar("Module", bound=nn.Module)
+
 
 class ModelError(StorageError):
     """A model file is missing, damaged or of another kind; the message names it."""
+
+
+class TrainedSegmenter(AdaptiveSegmenter):
+    """An `AdaptiveSegmenter` from a file, which knows how it is rebuilt and what its classes are.
+
+    Attributes:
+        config: all settings.
+        info: classes, colours and target classes; `save_segmenter` writes these.
+    """
+
+    config: SegmenterConfig
+    info: DatasetInfo
 
 
 def save_model(
@@ -53,6 +70,7 @@ def save_model(
         dtype: type in which floating-point weights are stored; None keeps their own.
 
     Raises:
+        ValueError: A weight is NaN or infinite, perhaps only in ``dtype``.
         OSError: The file cannot be written.
 
     Example:
@@ -68,6 +86,9 @@ def save_model(
         name: value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous()
         for name, value in module.state_dict().items()
     }
+    wrong = _impossible(weights)
+    if wrong is not None:
+        raise ValueError(f"the model cannot be saved: {wrong}")
     # One entry, because several are written in no fixed order, and equal models must give equal
     # bytes.
     settings = {"format": _FORMAT, "kind": kind, "config": asdict(config)}
@@ -93,16 +114,15 @@ def load_sampler(path: Path) -> tuple[DoubleUNet, SamplerConfig]:
     weights, values = _read(path, "sampler")
     try:
         config = SamplerConfig.from_plain(values)
-        network = build_sampler(config)
-    except (KeyError, TypeError, ValueError) as error:
+        network = _built(lambda: build_sampler(config), path, weights, plan=True)
+    except (TypeError, ValueError) as error:
         raise ModelError(f"{path}: its settings do not describe a sampler: {error}") from error
-    _set_weights(path, network, weights)
     return network, config
 
 
 def load_segmenter(
     path: Path, trusted: Collection[str] = ()
-) -> tuple[AdaptiveSegmenter, SegmenterConfig]:
+) -> tuple[TrainedSegmenter, SegmenterConfig]:
     """Read a model from a file that ``train segmenter`` wrote.
 
     Args:
@@ -128,25 +148,29 @@ def load_segmenter(
     try:
         config = SegmenterConfig.from_plain(values)
         check_trusted(config.network, trusted)
-        model = build_segmenter(config)
-    except (KeyError, TypeError, ValueError) as error:
+        # Another's factory may need values, so it is called once and not on the meta device.
+        plan = config.network in KNOWN
+        built = _built(lambda: build_segmenter(config), path, weights, plan=plan)
+    except (TypeError, ValueError) as error:
         raise ModelError(f"{path}: its settings do not describe a segmenter: {error}") from error
-    _set_weights(path, model, weights)
-    vars(model).update(config=config, info=config.info)
+    model = TrainedSegmenter(built.segmenter, built.downsampler).eval()
+    model.config, model.info = config, config.info
     return model, config
 
 
 def save_segmenter(path: Path, model: AdaptiveSegmenter) -> None:
     """Write a model that carries its own settings, as `load_segmenter` gives it.
 
-    The classes, colours and targets are those of ``model.info``, which may have been changed.
+    The classes, colours and targets are those of ``model.info``, which may have been changed. The
+    statistics of the images are those of its downsampler.
 
     Args:
         path: the file.
         model: with the attributes ``config`` and ``info``.
 
     Raises:
-        ValueError: The model has no settings, or they do not describe it.
+        ValueError: The model has no settings, or they do not describe it, or a weight is NaN or
+            infinite.
         OSError: The file cannot be written.
 
     Example:
@@ -160,6 +184,8 @@ def save_segmenter(path: Path, model: AdaptiveSegmenter) -> None:
             "adaseg_fast.engine.models.config"
         )
     config = config.with_info(getattr(model, "info", None) or config.info)
+    if isinstance(model.downsampler, Downsampler):
+        config = replace(config, normalization=model.downsampler.normalization)
     _check_description(model, config)
     save_model(path, model, config)
 
@@ -168,8 +194,11 @@ def _check_description(model: AdaptiveSegmenter, config: SegmenterConfig) -> Non
     """Refuse settings from which another model would be rebuilt."""
     network: nn.Module = model.segmenter
     if config.network in KNOWN:  # another's factory may download weights, so it is not called
+        channels = len(config.normalization.mean)
         with torch.device("meta"):
-            network = build_network(config.network, len(config.classes), config.width)
+            network = build_network(config.network, len(config.classes), config.width, channels)
+    else:
+        check_scores(config, network)
     rebuilt = AdaptiveSegmenter(network, build_downsampler(config))
     found, described = _sampling_of(model.downsampler), _sampling_of(rebuilt.downsampler)
     if found != described:
@@ -184,7 +213,7 @@ def _check_description(model: AdaptiveSegmenter, config: SegmenterConfig) -> Non
 
 def _sampling_of(downsampler: nn.Module) -> str:
     """What a downsampler does, in words."""
-    names = ("size", "view_size", "mean", "std")
+    names = ("size", "view_size")
     settings = (f"{n}={getattr(downsampler, n)}" for n in names if hasattr(downsampler, n))
     return f"{type(downsampler).__name__}({', '.join(settings)})"
 
@@ -200,8 +229,8 @@ def _read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: not a whole safetensors file ({error})") from error
     try:
-        settings = json.loads(metadata.get(_ENTRY, "null"))
-    except ValueError as error:
+        settings = json.loads(metadata.get(_ENTRY, "null"), parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: its settings are not JSON ({error})") from error
     if not isinstance(settings, dict) or settings.get("format") != _FORMAT:
         raise ModelError(f"{path}: not a model of adaseg_fast, format {_FORMAT}")
@@ -212,17 +241,53 @@ def _read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return weights, settings["config"]
 
 
-def _set_weights(path: Path, module: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Give a module the weights of a file, and put it into evaluation mode."""
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _built(
+    build: Callable[[], Module], path: Path, weights: dict[str, Tensor], *, plan: bool
+) -> Module:
+    """The module that ``build`` makes, with the weights of a file, in evaluation mode.
+
+    With ``plan`` it is made on the meta device first, so that a file whose weights do not fit is
+    refused before memory is taken for what its settings ask for.
+    """
+    if plan:
+        with torch.device("meta"):
+            _check_fit(path, build(), weights)
+    module = build()
+    _check_fit(path, module, weights)
+    kept = module.state_dict()
+    # In the type that they will have: float64 weights may be infinite in float32.
+    wrong = _impossible({name: value.to(kept[name].dtype) for name, value in weights.items()})
+    if wrong is not None:
+        raise ModelError(f"{path}: {wrong}")
+    try:
+        module.load_state_dict(weights)
+    except RuntimeError as error:  # of a network from elsewhere, which may do its own checks
+        raise ModelError(f"{path}: its weights cannot be loaded ({error})") from error
+    return module.eval()
+
+
+def _check_fit(path: Path, module: nn.Module, weights: Mapping[str, Tensor]) -> None:
     difference = _difference(module, weights)
     if difference is not None:
         raise ModelError(f"{path}: {difference}")
-    module.load_state_dict(weights)
-    module.eval()
+
+
+def _impossible(weights: Mapping[str, Tensor]) -> str | None:
+    """Which weights no trained network has: with them every score may be NaN."""
+    for name, value in weights.items():
+        if value.is_floating_point() and not value.isfinite().all():
+            return f"{name} holds NaN or infinity in {value.dtype}"
+        if name.rpartition(".")[2] == "running_var" and (value < 0).any():
+            return f"{name} holds a negative variance"
+    return None
 
 
 def _difference(module: nn.Module, weights: Mapping[str, Tensor]) -> str | None:
-    """How weights differ from those that a module has, by name or shape."""
+    """How weights differ from those that a module has: by name, shape or kind of number."""
     wanted = module.state_dict()
     names = sorted(wanted.keys() ^ weights.keys())
     if names:
@@ -233,4 +298,15 @@ def _difference(module: nn.Module, weights: Mapping[str, Tensor]) -> str | None:
                 f"{name} has shape {tuple(value.shape)}, "
                 f"but its settings ask for {tuple(wanted[name].shape)}"
             )
+        if _kind(value) != _kind(wanted[name]):
+            return f"{name} is {value.dtype}, but its settings ask for {wanted[name].dtype}"
     return None
+
+
+def _kind(tensor: Tensor) -> str:
+    """Which numbers a tensor holds, whatever their precision."""
+    if tensor.is_floating_point():
+        return "floating"
+    if tensor.is_complex():
+        return "complex"
+    return "boolean" if tensor.dtype == torch.bool else "integer"

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from adaseg_fast import ops
 from adaseg_fast.nn import AdaptiveDownsampler, AdaptiveSegmenter
-from adaseg_fast.nn.downsample import Downsampler
+from adaseg_fast.nn.segmenter import downsampler_of
 
 STAGES = ("choose points", "sample", "segment", "interpolate")
 
@@ -32,31 +32,6 @@ class Prediction(NamedTuple):
     phi: Tensor
     coarse: Tensor | None
     seconds: tuple[float, ...]
-
-
-def downsampler_of(model: AdaptiveSegmenter) -> Downsampler:
-    """The downsampler of a model, which must be one of this package's.
-
-    Args:
-        model: any model.
-
-    Returns:
-        Its downsampler.
-
-    Raises:
-        TypeError: The downsampler is of another class.
-
-    Example:
-        >>> from adaseg_fast.nn import UNet, UniformDownsampler
-        >>> downsampler_of(AdaptiveSegmenter(UNet(2, width=8), UniformDownsampler((16, 16)))).size
-        (16, 16)
-    """
-    if not isinstance(model.downsampler, Downsampler):
-        raise TypeError(
-            "the downsampler must be a UniformDownsampler or an AdaptiveDownsampler, "
-            f"got {type(model.downsampler).__name__}"
-        )
-    return model.downsampler
 
 
 @torch.inference_mode()

@@ -13,11 +13,14 @@ the user, must be known or trusted, see `check_trusted`.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Collection
+from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from adaseg_fast.engine.models.config import (
     DEFAULT_NETWORK,
@@ -32,14 +35,15 @@ _STRIDE = 8  # output stride of the networks of segmentation-models-pytorch
 _WIDTH = 256  # the paper's
 
 
-def build_sampler(config: SamplerConfig) -> DoubleUNet:
+def build_sampler(config: SamplerConfig, channels: int = 3) -> DoubleUNet:
     """An untrained auxiliary network.
 
     Args:
         config: its settings.
+        channels: number of channels of an image.
 
     Returns:
-        A network from views ``(N, 3, *view_size)`` to sampling tensors ``(N, 2, *size)``.
+        A network from views ``(N, channels, *view_size)`` to sampling tensors ``(N, 2, *size)``.
 
     Raises:
         ValueError: A setting is out of its range.
@@ -50,7 +54,9 @@ def build_sampler(config: SamplerConfig) -> DoubleUNet:
         >>> network(torch.zeros(2, 3, 16, 16)).shape
         torch.Size([2, 2, 4, 6])
     """
-    return DoubleUNet(config.size, input_size=config.view_size, width=config.width)
+    return DoubleUNet(
+        config.size, input_size=config.view_size, in_channels=channels, width=config.width
+    )
 
 
 def build_downsampler(config: SegmenterConfig, sampler: nn.Module | None = None) -> Downsampler:
@@ -61,15 +67,16 @@ def build_downsampler(config: SegmenterConfig, sampler: nn.Module | None = None)
         sampler: the auxiliary network; None for an untrained one, where ``config`` asks for one.
 
     Returns:
-        A uniform or an adaptive downsampler to ``config.size``.
+        A uniform downsampler to ``config.size``, or an adaptive one whose sampler is frozen.
 
     Raises:
         ValueError: A setting is out of its range.
     """
+    normalization = asdict(config.normalization)
     if config.sampler is None:
-        return UniformDownsampler(config.size)
-    sampler = sampler or build_sampler(config.sampler)
-    return AdaptiveDownsampler(sampler, config.sampler.view_size, config.size)
+        return UniformDownsampler(config.size, **normalization)
+    sampler = sampler or build_sampler(config.sampler, len(config.normalization.mean))
+    return AdaptiveDownsampler(sampler, config.sampler.view_size, config.size, **normalization)
 
 
 def build_segmenter(config: SegmenterConfig, sampler: nn.Module | None = None) -> AdaptiveSegmenter:
@@ -83,7 +90,7 @@ def build_segmenter(config: SegmenterConfig, sampler: nn.Module | None = None) -
         The model.
 
     Raises:
-        ValueError: See `build_network` and `check_size`.
+        ValueError: See `build_network`, `check_size` and `check_scores`.
 
     Example:
         >>> import torch
@@ -93,7 +100,10 @@ def build_segmenter(config: SegmenterConfig, sampler: nn.Module | None = None) -
         (torch.Size([1, 2, 16, 16]), torch.Size([1, 2, 16, 16]))
     """
     check_size(config.network, config.size)
-    network = build_network(config.network, len(config.classes), config.width)
+    channels = len(config.normalization.mean)
+    network = build_network(config.network, len(config.classes), config.width, channels)
+    if config.network not in KNOWN:
+        check_scores(config, network)
     return AdaptiveSegmenter(network, build_downsampler(config, sampler))
 
 
@@ -121,20 +131,23 @@ def network_width(name: str, width: int | None) -> int | None:
     return None
 
 
-def build_network(name: str, num_classes: int, width: int | None = None) -> nn.Module:
+def build_network(
+    name: str, num_classes: int, width: int | None = None, channels: int = 3
+) -> nn.Module:
     """An untrained base network.
 
     Args:
         name: one of `KNOWN`, or ``MODULE:FACTORY``.
         num_classes: number of scores per pixel.
         width: number of features, see `network_width`.
+        channels: number of channels of an image. Only ``unet`` has a choice; a factory is not told.
 
     Returns:
-        A module from images ``(N, 3, h, w)`` to scores ``(N, num_classes, h', w')``.
+        A module from images ``(N, channels, h, w)`` to scores ``(N, num_classes, h', w')``.
 
     Raises:
         ValueError: There is no such network; or it takes no width; or the package it comes from is
-            not installed; or the factory does not return a module.
+            not installed; or the factory fails or does not return a module.
 
     Example:
         >>> import torch
@@ -143,11 +156,67 @@ def build_network(name: str, num_classes: int, width: int | None = None) -> nn.M
     """
     chosen = network_width(name, width)
     if chosen is not None:
-        return UNet(num_classes, width=chosen)
+        return UNet(num_classes, in_channels=channels, width=chosen)
+    if name in _BUILDERS and channels != 3:
+        raise ValueError(f"the network {name!r} takes images of 3 channels, got {channels}")
     network = _BUILDERS.get(name, _factory)(name, num_classes)
     if not isinstance(network, nn.Module):
         raise ValueError(f"{name} must return a torch.nn.Module, got {type(network).__name__}")
     return network
+
+
+def check_scores(config: SegmenterConfig, network: nn.Module) -> None:
+    """Refuse a base network whose result does not fit the classes.
+
+    The network is called on the meta device, which computes nothing; on its own device if it cannot
+    be called there.
+
+    Args:
+        config: the settings of the model.
+        network: its base network; it is not changed.
+
+    Raises:
+        ValueError: The network fails, or returns something other than one channel of scores per
+            class. A single channel, a logit, is right for two classes.
+
+    Example:
+        >>> config = SegmenterConfig((16, 16), 8, None, ("a", "b"), ((0, 0, 0), (9, 9, 9)), (1,))
+        >>> check_scores(config, nn.Conv2d(3, 1, 1))
+    """
+    shape = (1, len(config.normalization.mean), *config.size)
+    name, classes = f"the network {config.network!r}", len(config.classes)
+    scores = _called(name, network, shape)
+    if not isinstance(scores, Tensor):
+        raise ValueError(
+            f"{name} must return a tensor of scores (N, classes, h, w), got {type(scores).__name__}"
+        )
+    found = scores.shape[1] if scores.ndim == 4 else None
+    if found != classes and not (found == 1 and classes == 2):
+        raise ValueError(
+            f"{name} must return scores (N, {classes}, h, w) for {classes} classes, "
+            f"got shape {tuple(scores.shape)} for an image of shape {shape}"
+        )
+
+
+def _called(name: str, network: nn.Module, shape: tuple[int, ...]) -> Any:
+    """What a copy of a network returns for an image of zeros."""
+    device = next((parameter.device for parameter in network.parameters()), None)
+    with torch.no_grad():
+        try:
+            return copy.deepcopy(network).eval().to("meta")(torch.zeros(shape, device="meta"))
+        except Exception:  # whatever depends on values fails there, each in its own way
+            pass
+        try:
+            return copy.deepcopy(network).eval()(torch.zeros(shape, device=device))
+        except Exception as error:
+            raise ValueError(
+                f"{name} fails on an image of shape {shape} ({_in_a_line(error)})"
+            ) from error
+
+
+def _in_a_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def check_size(name: str, size: Size) -> None:
@@ -251,9 +320,14 @@ def _factory(name: str, num_classes: int) -> nn.Module:
         )
     try:
         factory = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"the network {name!r} cannot be imported ({error})") from error
-    network: nn.Module = factory(num_classes)
+    except Exception as error:  # a module may raise anything
+        raise ValueError(
+            f"the network {name!r} cannot be imported ({_in_a_line(error)})"
+        ) from error
+    try:
+        network: nn.Module = factory(num_classes)
+    except Exception as error:
+        raise ValueError(f"the network {name!r} cannot be made ({_in_a_line(error)})") from error
     return network
 
 

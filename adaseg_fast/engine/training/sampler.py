@@ -148,7 +148,7 @@ def train_sampler(
     torch.manual_seed(options.seed)
     placement = options.placement
     network = build_sampler(config).to(placement.device)
-    downsampler = AdaptiveDownsampler(network, config.view_size, config.size)
+    downsampler = AdaptiveDownsampler(network, config.view_size, config.size, trainable=True)
     forward = placement.forward_of(network)
 
     def points_of(batch: list[Item]) -> Tensor:

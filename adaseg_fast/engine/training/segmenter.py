@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -17,12 +16,12 @@ from adaseg_fast.data import SegmentationDataset
 from adaseg_fast.engine.models.config import SegmenterConfig
 from adaseg_fast.engine.models.files import save_model
 from adaseg_fast.engine.models.frames import Item, views_of
-from adaseg_fast.engine.models.inference import downsampler_of
 from adaseg_fast.engine.models.networks import build_segmenter
 from adaseg_fast.engine.training.batches import Batches
 from adaseg_fast.engine.training.loop import train
 from adaseg_fast.engine.training.options import TrainingOptions
 from adaseg_fast.nn import AdaptiveDownsampler, AdaptiveSegmenter, DoubleUNet
+from adaseg_fast.nn.segmenter import downsampler_of
 
 
 @torch.no_grad()
@@ -45,13 +44,13 @@ def downsample(model: AdaptiveSegmenter, batch: list[Item]) -> tuple[Tensor, Ten
     """
     downsampler = downsampler_of(model)
     if isinstance(downsampler, AdaptiveDownsampler):
-        coarse = ops.project_to_cover(downsampler.sampler(views_of(downsampler, batch)))
+        coarse = downsampler.coarse_tensor_of_view(views_of(downsampler, batch))
         phi = ops.resize_sampling_tensor(coarse, downsampler.size)
     else:
         device = batch[0][0].device
         phi = ops.uniform_sampling_tensor(downsampler.size, batch_size=len(batch), device=device)
     images = [
-        ops.sample(image[None], points, mean=downsampler.mean, std=downsampler.std)
+        downsampler.sample(image[None], points)
         for (image, _), points in zip(batch, torch.split(phi, 1), strict=True)
     ]
     return torch.cat(images), phi
@@ -156,7 +155,6 @@ def train_segmenter(
     placement = options.placement
     torch.manual_seed(options.seed)
     model = build_segmenter(config, sampler).to(placement.device)
-    model.downsampler.eval().requires_grad_(False)
     weights = None
     if balance:
         quiet = options.quiet or not placement.first
@@ -174,7 +172,7 @@ def train_segmenter(
         known = labels != config.ignore_index
         return total, known.sum() if weights is None else weights[labels[known]].sum()
 
-    settings = {**asdict(config), "balance": balance}
+    settings = {**config.plain(), "balance": balance}
     history = train(model, Batches.of(frames, options), loss_of, options, settings)
     model.eval()
     if placement.first:

@@ -22,9 +22,10 @@ from adaseg_fast.engine.evaluation.shortfall import shortfall
 from adaseg_fast.engine.evaluation.table import evaluation_table
 from adaseg_fast.engine.models.cost import model_multiply_adds, multiply_adds
 from adaseg_fast.engine.models.files import load_segmenter
-from adaseg_fast.engine.models.inference import STAGES, downsampler_of, predict_in_stages
+from adaseg_fast.engine.models.inference import STAGES, predict_in_stages
 from adaseg_fast.metrics import ConfusionMatrix
 from adaseg_fast.nn import AdaptiveSegmenter, UNet, UniformDownsampler
+from adaseg_fast.nn.segmenter import downsampler_of
 from support.engine_cases import SAMPLER
 
 SCENES = SyntheticScenes(3, size=(64, 96), split="val")

@@ -16,10 +16,13 @@ import pytest
 import torch
 from torch import nn
 
+import adaseg_fast
 from adaseg_fast.cli import main
 from adaseg_fast.data.images import read_labels, write_png
 from adaseg_fast.data.readers.synthetic import SyntheticScenes
 from adaseg_fast.engine.evaluation.evaluate import evaluate
+from adaseg_fast.engine.evaluation.options import MeasureOptions
+from adaseg_fast.engine.models.config import SegmenterConfig
 from adaseg_fast.engine.models.cost import multiply_adds
 from adaseg_fast.engine.models.files import ModelError, load_segmenter, save_model
 from adaseg_fast.engine.models.networks import build_network, build_segmenter, network_width
@@ -108,7 +111,7 @@ def test_output_stride_in_training_and_prediction(tmp_path: Path, sampler: bool)
     image = torch.from_numpy(SCENES[0].image).permute(2, 0, 1)[None]
     scores, _ = model(image)
     assert scores.shape[-2:] == (4, 4)
-    result = evaluate(model, config, SCENES, quiet=True)
+    result = evaluate(model, config, SCENES, MeasureOptions(quiet=True))
     assert result.confusion.counts[:, :-1].sum() > 0 and result.multiply_adds["base"] > 0
 
 
@@ -213,3 +216,53 @@ def test_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "segmentation_models_pytorch", None)
     with pytest.raises(ValueError, match=r"pip install \"adaseg-fast\[models\]\""):
         build_network("pspnet-resnet50", 3)
+
+
+# --- Factories whose networks do not fit ----------------------------------------------------------
+
+FACTORIES = {
+    "more channels": ("wider", 3, r"must return scores \(N, 3, h, w\) for 3 classes, got .* 4,"),
+    "fewer channels": ("single", 3, r"must return scores \(N, 3, h, w\) for 3 classes, got .* 1,"),
+    "a tuple of modules": ("pair", 3, r"must return a torch\.nn\.Module, got tuple"),
+    "a tuple of scores": ("scores_in_a_tuple", 3, "must return a tensor of scores .* got tuple"),
+    "fails": ("failing", 3, r"cannot be made \(KeyError: 'no such weights'\)$"),
+    "fails on images": ("failing_on_images", 3, r"fails on an image of .* \(RuntimeError: too"),
+    "no batch of scores": ("averaged", 3, r"must return scores .* got shape \(1, 3\)"),
+}
+
+
+@pytest.mark.parametrize(("factory", "classes", "message"), FACTORIES.values(), ids=FACTORIES)
+def test_factories_that_do_not_fit(
+    tmp_path: Path, factory: str, classes: int, message: str
+) -> None:
+    config = replace(config_of(classes), network=f"support.network_factories:{factory}")
+    with pytest.raises(ValueError, match=message):
+        build_segmenter(config)
+    path = tmp_path / "model.safetensors"
+    save_model(path, nn.Conv2d(3, 2, 1), config)
+    with pytest.raises(ModelError, match=message) as caught:
+        load_segmenter(path, [config.network])
+    assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+
+
+def config_of(classes: int) -> SegmenterConfig:
+    names = tuple("abcdef"[:classes])
+    return SegmenterConfig((16, 24), None, None, names, ((0, 0, 0),) * classes, (1,))
+
+
+@pytest.mark.parametrize("factory", ["single", "single_of_values"])
+def test_one_channel_is_right_for_two_classes(tmp_path: Path, factory: str) -> None:
+    config = replace(config_of(2), network=f"support.network_factories:{factory}")
+    model = build_segmenter(config)
+    path = tmp_path / "model.safetensors"
+    save_model(path, model, config)
+    loaded, _ = load_segmenter(path, [config.network])
+    assert loaded(torch.zeros(1, 3, 40, 40, dtype=torch.uint8))[0].shape == (1, 1, 16, 24)
+
+
+def test_a_model_with_other_channels_is_not_saved(tmp_path: Path) -> None:
+    config = replace(config_of(3), network=STRIDED)
+    model = AdaptiveSegmenter(network_factories.strided(4), UniformDownsampler((16, 24)))
+    model.config = config
+    with pytest.raises(ValueError, match=r"must return scores \(N, 3, h, w\) for 3 classes"):
+        adaseg_fast.save(model, tmp_path / "model.safetensors")
