@@ -84,6 +84,7 @@ def test_an_output_that_is_a_file_is_refused_before_the_work(
     where = ("--quiet", "--output", tmp_path / output)
     for command in (
         ("demo", "--scenes", 1),
+        ("benchmark",),
         ("evaluate", *data, "--model", trained.uniform),
         ("plot", "gone.json"),
         ("predict", tmp_path, "--model", trained.uniform),
