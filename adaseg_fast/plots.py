@@ -157,7 +157,7 @@ def panel(
             if i == 0:
                 axis.set_title(titles[j], fontsize=13)
             if notes:
-                axis.set_xlabel(notes[i][j], fontsize=10)
+                axis.set_xlabel(_literal(notes[i][j]), fontsize=10)
     if legend:
         names, colors = legend
         handles = [
@@ -165,7 +165,11 @@ def panel(
             for color in colors
         ]
         figure.legend(
-            handles, names, loc="outside lower center", ncols=min(len(names), 11), frameon=False
+            handles,
+            [_literal(name) for name in names],
+            loc="outside lower center",
+            ncols=min(len(names), 11),
+            frameon=False,
         )
     return png(figure)
 
@@ -181,7 +185,7 @@ def class_bars(
     Args:
         classes: the names.
         targets: numbers of the target classes; their names are bold.
-        results: name and IoU of each class, a share or NaN.
+        results: name and IoU of each class, a share, or NaN for no bar.
         title: of the chart.
     """
     across = max(7.0, 0.9 * len(classes))
@@ -192,16 +196,18 @@ def class_bars(
     width = 0.8 / len(results)
     for k, (name, values) in enumerate(results):
         at = np.arange(len(classes)) + (k - (len(results) - 1) / 2) * width
-        bars = axis.bar(at, 100 * np.nan_to_num(np.asarray(values)), width * 0.95, label=name)
+        bars = axis.bar(
+            at, 100 * np.asarray(values, np.float64), width * 0.95, label=_literal(name)
+        )
         if len(results) <= 2:
             axis.bar_label(bars, fmt="%.0f", fontsize=7, padding=1)
-    axis.set_xticks(np.arange(len(classes)), classes, rotation=30, ha="right")
+    axis.set_xticks(np.arange(len(classes)), map(_literal, classes), rotation=30, ha="right")
     for number, label in enumerate(axis.get_xticklabels()):
         label.set_fontweight("bold" if number in targets else "normal")
     axis.set_ylabel("IoU, % (target classes in bold)")
     axis.set_ylim(0, 105)
     axis.spines[["top", "right"]].set_visible(False)
-    axis.set_title(title)
+    axis.set_title(_literal(title))
     figure.legend(loc="outside lower center", ncols=columns, frameon=False)
     return png(figure)
 
@@ -225,20 +231,20 @@ def trimap_curves(
     for number, (name, values) in enumerate(curves):
         shares = np.asarray(values, np.float64)[:widest]
         widths = np.arange(1, len(shares) + 1)
-        axes[0].plot(widths, 100 * shares, label=name)
+        axes[0].plot(widths, 100 * shares, label=_literal(name))
         if panels > 1:
             style = "-" if number else ":"
-            axes[1].plot(widths, 100 * (shares - base), style, label=name)
+            axes[1].plot(widths, 100 * (shares - base), style, label=_literal(name))
     axes[0].set_ylabel("pixels labelled correctly, %")
     axes[0].legend(frameon=False)
     if panels > 1:
         axes[1].set_ylabel("gain, percentage points")
-        axes[1].set_title(f"against {curves[0][0]}", fontsize=10)
+        axes[1].set_title(f"against {_literal(curves[0][0])}", fontsize=10)
     for axis in axes:
         axis.set_xlabel("width of the band around boundaries, pixels")
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(title)
+    figure.suptitle(_literal(title))
     return png(figure)
 
 
@@ -262,7 +268,7 @@ def recall_by_size(
     left, right = figure.subplots(1, 2, width_ratios=(5.6, max(5.0, 1.15 * len(by_class))))
     places = np.arange(len(areas))
     for name, values in results:
-        left.plot(places, 100 * np.asarray(values, np.float64), marker="o", label=name)
+        left.plot(places, 100 * np.asarray(values, np.float64), marker="o", label=_literal(name))
     left.set_xticks(places, ["-" if np.isnan(area) else f"{area:,.0f}" for area in areas])
     left.set_xlabel("objects in bins of equally many; mean area, pixels")
     left.set_ylabel("mean recall, %")
@@ -276,7 +282,7 @@ def recall_by_size(
         for k, (_, values) in enumerate(results[1:], 1):
             relative.plot(places, np.asarray(values, np.float64) / base, ":", color=f"C{k}")
         relative.axhline(1, color="C0", linestyle=":")
-        relative.set_ylabel(f"dotted: relative to {results[0][0]}")
+        relative.set_ylabel(f"dotted: relative to {_literal(results[0][0])}")
         relative.spines["top"].set_visible(False)
 
     colors = [f"C{k}" for k in range(len(results))]
@@ -285,16 +291,16 @@ def recall_by_size(
         for k, values in enumerate(recalls):
             at = number + (np.arange(bins) - (bins - 1) / 2) * 0.8 / bins
             at = at + (k - (len(recalls) - 1) / 2) * 0.7 / bins / len(recalls)
-            heights = 100 * np.nan_to_num(np.asarray(values, np.float64))
+            heights = 100 * np.asarray(values, np.float64)
             right.bar(at, heights, 0.65 / bins / len(recalls), color=colors[k])
-    names = [f"{name}\n{count:,}" for name, count, _ in by_class]
+    names = [f"{_literal(name)}\n{count:,}" for name, count, _ in by_class]
     right.set_xticks(np.arange(len(by_class)), names, fontsize=9)
     right.set_xlabel("class, number of objects; quarters, smallest first")
     right.set_ylabel("mean recall, %")
     right.set_ylim(0, 100)
     left.spines["top"].set_visible(False)
     right.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(title)
+    figure.suptitle(_literal(title))
     return png(figure)
 
 
@@ -323,9 +329,9 @@ def cost_against_quality(
         place = {"xytext": (0, 5)} if series == best else {"xytext": (0, -5), "va": "top"}
         for axis, column in zip(axes, (3, 4), strict=True):
             heights = [100 * float(point[column]) for point in own]
-            axis.plot(costs, heights, marker="o", label=series)
+            axis.plot(costs, heights, marker="o", label=_literal(series))
             for cost, height, point in zip(costs, heights, own, strict=True):
-                axis.annotate(point[1], (cost, height), fontsize=8, ha="center",
+                axis.annotate(_literal(point[1]), (cost, height), fontsize=8, ha="center",
                               textcoords="offset points", **place)  # fmt: skip
     for axis, what in zip(axes, ("all classes", "target classes"), strict=True):
         if max(point[2] for point in points) > 3 * min(point[2] for point in points):
@@ -339,8 +345,13 @@ def cost_against_quality(
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].legend(frameon=False)
-    figure.suptitle(title)
+    figure.suptitle(_literal(title))
     return png(figure)
+
+
+def _literal(text: str) -> str:
+    """A name as matplotlib shows it: no formula between dollars, and no "_" first, which hides."""
+    return (" " * text.startswith("_") + text).replace("$", r"\$")
 
 
 def png(figure: Figure) -> bytes:

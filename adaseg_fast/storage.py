@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 _LARGEST_JSON = 2**26  # bytes
+_LARGEST_NUMBER = 2**63
 
 
 class StorageError(Exception):
@@ -25,7 +26,7 @@ class StorageError(Exception):
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file of at most 64 MiB.
+    """Read a JSON file of at most 64 MiB. Its numbers must be finite, and whole ones below 2^63.
 
     Args:
         path: the file.
@@ -34,7 +35,7 @@ def read_json(path: Path) -> Any:
         The parsed content.
 
     Raises:
-        StorageError: the file cannot be read, is larger, or is not JSON.
+        StorageError: the file cannot be read, is larger, is not JSON, or holds another number.
 
     Example:
         >>> import tempfile
@@ -51,9 +52,59 @@ def read_json(path: Path) -> Any:
         reason = error.strerror if isinstance(error, OSError) else error
         raise StorageError(f"{path}: cannot be read ({reason})") from error
     try:
-        return json.loads(data)
+        return json.loads(data, parse_int=_whole, parse_float=_finite, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise StorageError(f"{path}: is not JSON ({error})") from error
+
+
+def prepare_folder(folder: str | os.PathLike[str]) -> None:
+    """Make a folder to write to, and check that files can be written there.
+
+    A command that works for hours calls it first, so that it does not fail at the end.
+
+    Args:
+        folder: is made, with its parents, unless it exists.
+
+    Raises:
+        StorageError: ``folder``, or a parent of it, is a file, or nothing can be written there.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     prepare_folder(f"{folder}/a/b")
+        ...     Path(folder, "a/b").is_dir(), list(Path(folder, "a/b").iterdir())
+        (True, [])
+    """
+    try:
+        os.makedirs(folder, exist_ok=True)
+        trial = Path(folder, f".{secrets.token_hex(8)}.tmp")
+        try:
+            trial.write_bytes(b"trial")
+        finally:
+            trial.unlink(missing_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise StorageError(f"{folder}: cannot be made, since a file has this name") from None
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise StorageError(f"{folder}: nothing can be written there ({reason})") from error
+
+
+def prepare_file(path: str | os.PathLike[str]) -> None:
+    """Check that ``path`` can be written, and make its folder; see `prepare_folder`.
+
+    Raises:
+        StorageError: ``path`` is a folder, or nothing can be written to its folder.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     prepare_file(f"{folder}/new/a.png")
+        ...     Path(folder, "new").is_dir()
+        True
+    """
+    prepare_folder(Path(path).parent)
+    if os.path.isdir(path):
+        raise StorageError(f"{path}: is a folder, so no file of this name can be written")
 
 
 def write_json(path: str | os.PathLike[str], obj: object) -> None:
@@ -142,6 +193,24 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and error.filename in (str(temporary), None):
             raise OSError(error.errno, error.strerror, str(target)) from error
         raise
+
+
+def _whole(digits: str) -> int:
+    number = int(digits)
+    if not -_LARGEST_NUMBER <= number < _LARGEST_NUMBER:
+        raise ValueError(f"the number {digits[:20]}... is too large")
+    return number
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {digits[:20]} is too large")
+    return number
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _plain(obj: object) -> Any:

@@ -99,3 +99,18 @@ def test_cost_figure_joins_each_series() -> None:
     assert (
         _decode(cost_against_quality([*points, ("adaptive", "32", 4e8, 0.3, 0.2)], "t")).std() > 8
     )
+
+
+def test_names_are_shown_as_they_are() -> None:
+    plain = class_bars(["road", "car"], [1], [("uniform", [0.5, 0.25])], "two classes")
+    odd = class_bars(["a$b$c", r"$\frac{"], [1], [("_run $x$", [0.5, 0.25])], "$\\undefined$")
+    assert not np.array_equal(_decode(plain), _decode(odd))
+    red, names = np.full((8, 8, 3), 9, np.uint8), ("_background_", "car")
+    with_both = panel([[red]], ["image"], legend=(names, COLORS))
+    with_one = panel([[red]], ["image"], legend=(names[1:], COLORS[1:]))
+    assert not np.array_equal(_decode(with_both), _decode(with_one))
+
+
+def test_no_value_is_no_bar() -> None:
+    bars = [class_bars(["a", "b"], [], [("model", [0.5, b])], "title") for b in (np.nan, 0.0)]
+    assert not np.array_equal(*map(_decode, bars)), "a bar of 0 has its number"

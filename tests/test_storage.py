@@ -12,6 +12,8 @@ import pytest
 from adaseg_fast.storage import (
     StorageError,
     atomic_file,
+    prepare_file,
+    prepare_folder,
     read_json,
     write_atomically,
     write_json,
@@ -113,3 +115,25 @@ def test_errors_in_reading_name_the_file(
         path.write_bytes(content)
     with pytest.raises(StorageError, match=rf"a\.json: .*{message}"):
         read_json(path)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "9223372036854775808"])
+def test_numbers_that_json_does_not_have_are_refused(tmp_path: Path, number: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(f'{{"a": [{number}]}}')
+    with pytest.raises(StorageError, match=r"a\.json: is not JSON"):
+        read_json(path)
+
+
+def test_a_folder_that_takes_no_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("file", "file/below", "loop", "x" * 300, "nul\0"):
+        with pytest.raises(StorageError):
+            prepare_folder(tmp_path / name)
+    with pytest.raises(StorageError, match="nothing can be written there"):
+        prepare_folder("/proc")
+    prepare_folder(tmp_path / "new" / "folder")
+    assert not list((tmp_path / "new" / "folder").iterdir())
+    with pytest.raises(StorageError, match="new: is a folder"):
+        prepare_file(tmp_path / "new")

@@ -13,12 +13,14 @@ from collections.abc import Sequence
 
 import adaseg_fast
 from adaseg_fast.cli import evaluate, experiment, figure, predict, show, train
+from adaseg_fast.cli.terminal import survives_lost_output
 from adaseg_fast.engine.devices import device_of, several_processes
 from adaseg_fast.storage import StorageError
 
 _EXPECTED = (StorageError, OSError, ValueError, FloatingPointError)
 
 
+@survives_lost_output
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 

@@ -205,10 +205,13 @@ def open_splits(
         The frames of all splits.
 
     Raises:
-        ValueError: See `open_dataset`.
+        ValueError: See `open_dataset`; or a split is named twice, or splits share a frame.
         DataError: The data set is missing, damaged or inconsistent.
     """
     from adaseg_fast.data.base import Joined
 
+    twice = [split for number, split in enumerate(splits) if split in splits[:number]]
+    if twice:
+        raise ValueError(f"--split must name each part once, got {twice[0]!r} twice")
     parts = [open_frames(options, split, instances=instances) for split in splits]
     return parts[0] if len(parts) == 1 else Joined(parts)

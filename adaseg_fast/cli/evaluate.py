@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from adaseg_fast.engine.evaluation.options import MeasureOptions
     from adaseg_fast.engine.evaluation.table import evaluation_table
     from adaseg_fast.engine.models.files import load_sampler, load_segmenter
-    from adaseg_fast.storage import write_json
+    from adaseg_fast.storage import prepare_folder, write_json
 
     if not options.model and not options.ceiling:
         raise ValueError("nothing to evaluate: give --model FILE, --ceiling SIZE, or both")
@@ -114,14 +115,17 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.sampler and not options.ceiling:
         raise ValueError("--sampler is judged at the sizes of --ceiling, which names none")
     samplers = [load_sampler(path) for path in options.sampler]
+    prepare_folder(options.output)
     results = _results_of_models(options, models, frames, measuring)
     results += _ceilings(options, samplers, frames, measuring)
-    options.output.mkdir(parents=True, exist_ok=True)
     files = [f"{path.parent.name}/{path.name}" for path in options.model]
     record = evaluation_record(frames, options.split, options.crop, files, results)
     write_json(options.output / "evaluation.json", record)
-    print(evaluation_table(results))
     drawn = draw_charts(record, options.output)
+    warning = results[0].measures.census.warning(frames.info, " + ".join(options.split))
+    if warning:
+        print(f"adaseg-fast: warning: {warning}", file=sys.stderr)
+    print(evaluation_table(results))
     print(f"written: {', '.join(map(str, [options.output / 'evaluation.json', *drawn]))}")
     return 0
 
@@ -167,7 +171,9 @@ def _ceilings(
 def _plot(options: argparse.Namespace) -> int:
     from adaseg_fast.engine.evaluation.charts import draw_charts
     from adaseg_fast.engine.evaluation.records import read_evaluations
+    from adaseg_fast.storage import prepare_folder
 
+    prepare_folder(options.output)
     drawn = draw_charts(read_evaluations(options.evaluations), options.output)
     print("\n".join(map(str, drawn)))
     return 0

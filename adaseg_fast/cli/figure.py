@@ -86,7 +86,7 @@ def _common(parser: argparse.ArgumentParser) -> None:
         help="the central largest square of the frame, or the whole frame",
     )
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="FILE.png", help="file to write"
+        "--output", type=Path, required=True, metavar="FILE.png", help="PNG file to write"
     )
 
 
@@ -99,6 +99,7 @@ def _one(options: argparse.Namespace) -> tuple[Any, Any]:
     from adaseg_fast.engine.evaluation.frame_pictures import check_frames
     from adaseg_fast.engine.evaluation.measures import cropped
 
+    _check_output(options.output)
     frames = open_frames(options, options.split)
     check_frames(frames, [options.frame])
     return cropped(frames[options.frame], options.crop), frames.info
@@ -134,6 +135,7 @@ def _examples(options: argparse.Namespace) -> int:
     from adaseg_fast.engine.evaluation.frame_pictures import examples
     from adaseg_fast.engine.models.files import load_segmenter
 
+    _check_output(options.output)
     picture = examples(
         open_frames(options, options.split),
         options.frames,
@@ -145,10 +147,18 @@ def _examples(options: argparse.Namespace) -> int:
     return _write(options.output, picture)
 
 
+def _check_output(path: Path) -> None:
+    """Refuse a file that cannot be written before anything is drawn."""
+    from adaseg_fast.storage import prepare_file
+
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"--output must be a file called NAME.png, got {path}")
+    prepare_file(path)
+
+
 def _write(path: Path, picture: bytes) -> int:
     from adaseg_fast.storage import write_atomically
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, picture)
     print(path)
     return 0

@@ -18,11 +18,18 @@ def add_commands(commands: Any) -> None:
         "predict",
         _predict,
         "label every pixel of pictures with a trained model; writes OUTPUT/NAME.png with class "
-        "numbers and OUTPUT/NAME_overlay.png with colours",
+        "numbers and OUTPUT/NAME_overlay.png with colours; a photo with an EXIF orientation is "
+        "turned upright, and its results with it",
         seed=False,
         cuda=True,
     )
-    predict.add_argument("inputs", type=Path, nargs="+", help="pictures, or folders of pictures")
+    predict.add_argument(
+        "inputs",
+        type=Path,
+        nargs="+",
+        help="pictures (JPEG, PNG, BMP, TIFF or WebP), or folders of "
+        "pictures, without their subfolders",
+    )
     predict.add_argument("--model", type=Path, required=True, help="the model.safetensors to use")
     trust_argument(predict)
     predict.add_argument("--output", type=Path, required=True, help="folder to write to")
@@ -35,7 +42,8 @@ def add_commands(commands: Any) -> None:
     predict.add_argument(
         "--keep-going",
         action="store_true",
-        help="skip pictures that cannot be read, list them at the end, and exit with status 1",
+        help="skip pictures that cannot be read or whose results cannot be written, list them at "
+        "the end, and exit with status 1",
     )
     predict.add_argument(
         "--resume",
@@ -81,7 +89,9 @@ def _shrink(options: argparse.Namespace) -> int:
     import torch
 
     from adaseg_fast.engine.models.files import load_segmenter, save_model
+    from adaseg_fast.storage import prepare_file
 
+    prepare_file(options.output)
     model, config = load_segmenter(options.model, options.network)
     save_model(options.output, model, config, dtype=torch.float16)
     print(f"{options.output}: {options.output.stat().st_size / 2**20:.2f} MiB")

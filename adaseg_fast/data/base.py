@@ -51,7 +51,8 @@ class DatasetInfo:
 
     Raises:
         ValueError: there is no class, a name is empty, longer than 100 characters, given twice or
-            contains control characters, or a colour or target does not fit the classes.
+            contains control characters, a colour or target does not fit the classes, or a target is
+            given twice.
 
     Example:
         >>> info = DatasetInfo("streets", ("Sky", "Car"), ((0, 0, 255), (255, 0, 0)), targets=(1,))
@@ -83,6 +84,9 @@ class DatasetInfo:
                     f"the colour of class {name!r} must be three whole numbers from 0 to 255, "
                     f"got {color!r}"
                 )
+        if len(set(self.targets)) != len(self.targets):
+            names = ", ".join(self.classes[n] for n in self.targets if 0 <= n < len(self.classes))
+            raise ValueError(f"each target class must be named once, got {names}")
         wrong = [number for number in self.targets if not 0 <= number < len(self.classes)]
         if wrong:
             raise ValueError(

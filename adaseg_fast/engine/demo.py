@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adaseg_fast.data.readers.synthetic import SyntheticScenes
-from adaseg_fast.storage import write_atomically, write_json
+from adaseg_fast.storage import prepare_folder, write_atomically, write_json
 
 if TYPE_CHECKING:
     from adaseg_fast.engine.evaluation.evaluate import Evaluation
@@ -53,6 +53,7 @@ def demo(output: Path, *, scenes: int = 24, seed: int = 0, quiet: bool = False) 
 
     Raises:
         ValueError: ``scenes`` is below 1.
+        StorageError: nothing can be written to ``output``.
     """
     from adaseg_fast.engine.environment import environment
     from adaseg_fast.engine.evaluation.evaluate import evaluate
@@ -61,11 +62,11 @@ def demo(output: Path, *, scenes: int = 24, seed: int = 0, quiet: bool = False) 
 
     if scenes < 1:
         raise ValueError(f"scenes must be at least 1, got {scenes}")
+    prepare_folder(output)
     frames = SyntheticScenes(scenes, seed=seed, split="demo")
     models = load_demo_models()
     options = MeasureOptions(quiet=quiet)
     results = [evaluate(*model, frames, options) for model in models]
-    output.mkdir(parents=True, exist_ok=True)
     write_json(
         output / "demo.json",
         {"environment": environment(), "results": [result.record() for result in results]},

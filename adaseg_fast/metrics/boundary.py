@@ -29,6 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from adaseg_fast import backends
 from adaseg_fast.metrics.labels import check_classes, check_kind, label_pair
+from adaseg_fast.metrics.values import Count, Share
 
 Mask = NDArray[np.bool_]
 
@@ -36,17 +37,17 @@ Mask = NDArray[np.bool_]
 class ClassBoundaryRecord(TypedDict):
     """Mean precision, recall and F of a class, and the number of images that count for it."""
 
-    precision: float | None
-    recall: float | None
-    f: float | None
-    images: int | float
+    precision: Share | None
+    recall: Share | None
+    f: Share | None
+    images: Count
 
 
 class BoundaryRecord(TypedDict):
     """The tolerance, the mean F over classes, and the scores by name of the class."""
 
-    tolerance: float
-    mean_f: float | None
+    tolerance: Share
+    mean_f: Share | None
     classes: dict[str, ClassBoundaryRecord]
 
 
@@ -92,6 +93,8 @@ class BoundaryF:
             ValueError: the shapes differ, or a value is no class. Nothing is added then.
         """
         predicted, true = label_pair(prediction, truth, self.num_classes, self.ignore_index)
+        if not true.size:
+            return
         known = true != self.ignore_index
         reach = self.tolerance * math.hypot(*true.shape)
         edges_predicted, edges_true = (_any_edge(labels, known) for labels in (predicted, true))

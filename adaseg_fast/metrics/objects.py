@@ -26,21 +26,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from adaseg_fast.metrics.labels import check_classes, check_kind, label_pair
+from adaseg_fast.metrics.values import Amount, Count, Share
 
 _LEVELS = 256
+_LARGEST_INSTANCE = 2**54  # so that instance and class fit into one 64-bit number
 
 
 class BinsRecord(TypedDict):
     """Mean recall, and mean area in pixels, of the objects of each bin, smallest objects first."""
 
-    recall: list[float | None]
-    mean_area: list[float | None]
+    recall: list[Share | None]
+    mean_area: list[Amount | None]
 
 
 class CountedBinsRecord(BinsRecord):
     """Bins, and the number of objects in all of them."""
 
-    objects: int
+    objects: Count
 
 
 class ObjectsRecord(TypedDict):
@@ -103,7 +105,8 @@ class ObjectRecall:
 
         Raises:
             TypeError: labels are not uint8, or instances are not integers.
-            ValueError: the shapes differ, or a value is no class. Nothing is added then.
+            ValueError: the shapes differ, a value is no class, or an instance number is beyond
+                2^54. Nothing is added then.
         """
         predicted, true = label_pair(prediction, truth, self.num_classes, self.ignore_index)
         right = predicted == true
@@ -118,6 +121,12 @@ class ObjectRecall:
                 raise ValueError(
                     f"instances must have the shape {true.shape} of truth, got {numbers.shape}"
                 )
+            if numbers.dtype.itemsize == 8 and numbers.size:
+                low, high = int(numbers.min()), int(numbers.max())
+                if low < -_LARGEST_INSTANCE or high > _LARGEST_INSTANCE:
+                    raise ValueError(
+                        f"instances must lie between -2^54 and 2^54, got {low} to {high}"
+                    )
             found = [_instances(numbers, true, right, self.classes)]
         self._parts += [part for part in found if len(part)]
 
@@ -136,7 +145,7 @@ class ObjectRecall:
             classes: only objects of these classes; of all classes that count if None.
 
         Raises:
-            ValueError: ``bins`` is below 1.
+            ValueError: ``bins`` is below 1, or objects of a class in ``classes`` do not count.
         """
         return self._means(bins, classes)[0]
 
@@ -192,6 +201,11 @@ class ObjectRecall:
             raise ValueError(f"bins must be at least 1, got {bins}")
         table = self.objects()
         if classes is not None:
+            if not set(classes) <= set(self.classes):
+                raise ValueError(
+                    f"classes must be of those whose objects count, {list(self.classes)}, "
+                    f"got {list(classes)}"
+                )
             table = table[np.isin(table[:, 0], classes)]
         table = table[np.lexsort((table[:, 2], table[:, 1]))]  # by area, then by correct pixels
         area, group, sharing = np.unique(table[:, 1], return_inverse=True, return_counts=True)

@@ -24,14 +24,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from adaseg_fast.backends import boundary_mask
 from adaseg_fast.metrics.labels import check_classes, check_kind, label_pair
+from adaseg_fast.metrics.values import Count, Share
 
 
 class TrimapRecord(TypedDict):
     """Widths of bands in pixels, and for each the share of correct pixels and the pixels in it."""
 
     width: list[int]
-    accuracy: list[float | None]
-    pixels: list[int | float]
+    accuracy: list[Share | None]
+    pixels: list[Count]
 
 
 class TrimapAccuracy:

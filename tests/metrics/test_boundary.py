@@ -132,3 +132,9 @@ def test_errors() -> None:
     with pytest.raises(ValueError, match="cannot be merged"):
         metric.merge(BoundaryF(2, tolerance=0.5))
     assert np.isnan(metric.f_score()).all()
+
+
+def test_an_empty_image_counts_for_nothing() -> None:
+    metric = BoundaryF(2)
+    metric.update(np.zeros((0, 5), np.uint8), np.zeros((0, 5), np.uint8))
+    assert math.isnan(metric.mean_f())

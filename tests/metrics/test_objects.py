@@ -184,3 +184,20 @@ def test_errors() -> None:
         with pytest.raises(ValueError, match="cannot be merged"):
             metric.merge(other)
     assert not len(metric.objects())
+
+
+def test_instance_numbers_that_would_be_confused_are_refused() -> None:
+    truth = np.array([[1, 1]], np.uint8)
+    metric = ObjectRecall(2)
+    for numbers in (np.array([[1, 1 + 2**56]]), np.array([[1, 2**64 - 1]], np.uint64)):
+        with pytest.raises(ValueError, match=r"instances must lie between -2\^54 and 2\^54"):
+            metric.update(truth, truth, numbers)
+    metric.update(truth, truth, np.array([[1, 2**54]]))
+    assert len(metric.objects()) == 2
+
+
+def test_recall_of_a_class_that_does_not_count_is_refused() -> None:
+    metric = ObjectRecall(3, classes=[1])
+    for values in (metric.recall, metric.areas):
+        with pytest.raises(ValueError, match=r"objects count, \[1\], got \[2\]"):
+            values(classes=[2])

@@ -29,7 +29,7 @@ from adaseg_fast.engine.benchmark.table import Benchmark, Timing
 from adaseg_fast.engine.environment import Environment, environment
 from adaseg_fast.engine.models.inference import STAGES, predict_in_stages
 from adaseg_fast.nn import prepare_for_inference
-from adaseg_fast.storage import write_json
+from adaseg_fast.storage import prepare_folder, write_json
 
 # After a function has taken this long in all, it is not called again.
 _BUDGET_S = 2.0
@@ -129,10 +129,12 @@ def benchmark(
 
     Raises:
         ValueError: a number is too small, or no scene can be drawn at ``size``.
+        StorageError: nothing can be written to ``output``.
     """
     for name, number in (("repeat", repeat), ("classes", classes)):
         if number is not None and number < 1:
             raise ValueError(f"{name} must be at least 1, got {number}")
+    prepare_folder(output)
     given = {"classes": classes, "grid": grid, "size": size, "seed": seed}
     changes: Any = {name: value for name, value in given.items() if value is not None}
     lines = []
@@ -140,7 +142,6 @@ def benchmark(
         lines.append(measure(row, row.problem._replace(**changes), repeat))
     stages = stage_times(_FRAME._replace(**changes), repeat)
     result = Benchmark(tuple(lines), stages, environment() | rival_versions())
-    output.mkdir(parents=True, exist_ok=True)
     write_json(output / "benchmark.json", result.record())
     return result
 

@@ -17,7 +17,7 @@ from adaseg_fast import ops
 from adaseg_fast.data import DatasetInfo, Frame, SegmentationDataset
 from adaseg_fast.engine.evaluation.evaluate import Evaluation
 from adaseg_fast.engine.evaluation.measures import Labels, Measures, measure
-from adaseg_fast.engine.evaluation.options import DEFAULT_OPTIONS, MeasureOptions
+from adaseg_fast.engine.evaluation.options import DEFAULT_OPTIONS, MeasureOptions, check_points
 from adaseg_fast.engine.models.frames import frame_tensors
 from adaseg_fast.engine.tables import size_text
 from adaseg_fast.nn import UniformDownsampler
@@ -45,7 +45,11 @@ def ceiling(
         tensor_size: size of the ideal sampling tensor (eq. 2 on the boundaries of the target
             classes); None samples uniformly.
         lam: lambda of eq. (2).
+
+    Raises:
+        ValueError: a size has too many points, or ``lam`` is negative or not finite.
     """
+    check_points(size)
     if tensor_size is None:
         name = f"ceiling, uniform, {size_text(size)}"
         return ceiling_of(UniformDownsampler(size), frames, options, name=name)
@@ -88,7 +92,11 @@ def ideal_tensor(truth: Tensor, info: DatasetInfo, size: Size, lam: float) -> Te
         info: the classes.
         size: (h, w) of the tensor.
         lam: lambda of eq. (2).
+
+    Raises:
+        ValueError: ``size`` has too many points, or ``lam`` is negative or not finite.
     """
+    check_points(size)
     nearest = ops.nearest_boundary(
         truth[None], size, classes=info.targets, ignore_index=info.ignore_index
     )

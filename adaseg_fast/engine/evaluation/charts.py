@@ -36,7 +36,9 @@ def draw_charts(record: EvaluationRecord, output: Path, *, cost: bool = True) ->
     classes = list(results[0]["iou"])
     targets = [classes.index(name) for name in results[0]["targets"]]
     bars = [(each["name"], _numbers(each["iou"].values())) for each in results]
-    charts = {"evaluation.png": class_bars(classes, targets, bars, title)}
+    absent = results[0].get("absent", [])  # 0.1.0 did not write it
+    shown = [f"{name} (absent)" if name in absent else name for name in classes]
+    charts = {"evaluation.png": class_bars(shown, targets, bars, title)}
     trimaps = [(each["name"], each["trimap"]) for each in results if "trimap" in each]
     if trimaps:
         charts["trimap.png"] = _trimap(trimaps, f"{title}; all boundaries")
@@ -60,7 +62,7 @@ def cost_charts(record: EvaluationRecord) -> dict[str, bytes]:
     Returns:
         ``cost.png`` (against multiply-adds) and ``latency.png``; nothing for fewer than two models.
     """
-    models = [each for each in record["results"] if each["multiply_adds"]]
+    models = [each for each in record["results"] if sum(each["multiply_adds"].values())]
     if len(models) < 2:
         return {}
     title = frames_title(record)

@@ -13,7 +13,9 @@ from tqdm import tqdm
 
 from adaseg_fast import ops
 from adaseg_fast.data import DatasetInfo, Frame, SegmentationDataset
+from adaseg_fast.engine.evaluation.evaluate import check_classes
 from adaseg_fast.engine.evaluation.measures import cropped
+from adaseg_fast.engine.evaluation.options import check_points
 from adaseg_fast.engine.models.config import SegmenterConfig
 from adaseg_fast.engine.models.frames import frame_tensors
 from adaseg_fast.engine.models.inference import predict_in_stages
@@ -55,9 +57,14 @@ def examples(
         quiet: whether to leave out the progress bar.
 
     Raises:
-        ValueError: a frame does not exist, or ``indices`` is empty.
+        ValueError: a frame does not exist, or ``indices`` is empty; a model was trained for other
+            classes; or ``uniform`` is an adaptive model, or ``adaptive`` a uniform one.
     """
     check_frames(frames, indices)
+    for (_, config), samples in ((uniform, "uniform"), (adaptive, "adaptive")):
+        check_classes(config, frames.info)
+        if (config.sampler is None) != (samples == "uniform"):
+            raise ValueError(f"the {samples} model must sample so, but it is {config.label!r}")
     info = frames.info
     prepared = [prepare_for_inference(model) for model, _ in (uniform, adaptive)]
     rows, notes = [], []
@@ -101,9 +108,11 @@ def sampling_by_lambda(
         all_boundaries: whether the boundaries of all classes count, not only of the target classes.
 
     Raises:
-        ValueError: ``lambdas`` is empty or holds a negative number.
+        ValueError: ``lambdas`` is empty or holds a negative number, or ``size`` has too many
+            points.
     """
-    if not lambdas or min(lambdas) < 0:
+    check_points(size)
+    if not lambdas or not all(lam >= 0 for lam in lambdas):
         raise ValueError(f"lambdas must be one or more numbers of at least 0, got {lambdas}")
     _, truth = frame_tensors(frame)
     classes, ignored = None if all_boundaries else info.targets, info.ignore_index
@@ -126,7 +135,11 @@ def tensor_and_resized(frame: Frame, coarse: Tensor, size: Size) -> bytes:
         frame: the frame that the tensor is for.
         coarse: (2, h', w').
         size: (h, w) to resize it to.
+
+    Raises:
+        ValueError: ``size`` has too many points.
     """
+    check_points(size)
     fine = ops.resize_sampling_tensor(coarse[None], size)[0]
     image = _fitted(frame.image, cv2.INTER_AREA)
     return resized_tensor(image, coarse.numpy(), fine.numpy())

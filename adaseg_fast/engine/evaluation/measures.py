@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from adaseg_fast.data import DatasetInfo, Frame, SegmentationDataset
+from adaseg_fast.data.coverage import LabelCensus
 from adaseg_fast.data.transforms import square_crop
 from adaseg_fast.engine.evaluation.options import DEFAULT_OPTIONS, METRICS, MeasureOptions
 from adaseg_fast.engine.evaluation.records import MeasuresRecord
@@ -30,6 +31,7 @@ class Measures:
 
     Attributes:
         confusion: the counts that IoU follows from.
+        census: which classes the labels have, and how many pixels are ignored.
         trimap: accuracy around all boundaries, or None.
         trimap_targets: accuracy around the boundaries of the target classes, or None; also None if
             every class is a target class.
@@ -47,6 +49,7 @@ class Measures:
         self.info, self.metrics = info, tuple(metrics)
         kind = (info.num_classes, info.ignore_index)
         self.confusion = ConfusionMatrix(*kind)
+        self.census = LabelCensus(info.ignore_index)
         self.trimap = self.trimap_targets = None
         if "trimap" in metrics:
             self.trimap = TrimapAccuracy(*kind)
@@ -58,6 +61,7 @@ class Measures:
     def update(self, predicted: Labels, frame: Frame) -> None:
         """Count one frame; ``predicted`` has the size of its labels."""
         self.confusion.update(predicted, frame.labels)
+        self.census.update(frame.labels)
         for metric in (self.trimap, self.trimap_targets, self.boundary):
             if metric is not None:
                 metric.update(predicted, frame.labels)
@@ -67,6 +71,7 @@ class Measures:
     def merge(self, other: Measures) -> None:
         """Add what ``other`` has counted. The order of merging changes no result."""
         self.confusion.merge(other.confusion)
+        self.census.merge(other.census)
         for name in ("trimap", "trimap_targets", "objects", "boundary"):
             mine = getattr(self, name)
             if mine is not None:
@@ -82,6 +87,8 @@ class Measures:
             "iou": {name: float(value) for name, value in zip(names, iou, strict=True)},
             "targets": [names[number] for number in self.info.targets],
             "confusion": self.confusion.counts.tolist(),
+            "absent": [names[number] for number in self.census.absent(self.info.num_classes)],
+            "ignored_share": self.census.ignored_share,
         }
         if self.trimap is not None:
             record["trimap"] = self.trimap.record()
@@ -125,8 +132,11 @@ def measure(
         name: of the progress bar.
 
     Raises:
-        ValueError: a metric or the crop is unknown, or ``label`` returns a number that is no class.
+        ValueError: a metric or the crop is unknown, there is no frame, or ``label`` returns a
+            number that is no class.
     """
+    if not len(frames):
+        raise ValueError(f"{frames.info.name}: there is no frame to measure")
     result = Measures(frames.info, options.metrics)
     numbers = tqdm(range(len(frames)), desc=name, disable=options.quiet)
     if options.workers:

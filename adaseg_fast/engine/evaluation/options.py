@@ -6,8 +6,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from adaseg_fast.engine.tables import size_text
+
 Metric = Literal["iou", "trimap", "objects", "boundary"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
+
+
+MOST_WORKERS = 256
+MOST_POINTS = 2**22  # of a sampling tensor; far more than a picture shows or a network takes
 
 
 @dataclass(frozen=True)
@@ -24,7 +30,7 @@ class MeasureOptions:
         quiet: whether to leave out progress bars.
 
     Raises:
-        ValueError: ``workers`` is negative.
+        ValueError: ``workers`` is negative or above `MOST_WORKERS`.
     """
 
     metrics: tuple[str, ...] = ("iou",)
@@ -33,8 +39,23 @@ class MeasureOptions:
     quiet: bool = False
 
     def __post_init__(self) -> None:
-        if self.workers < 0:
-            raise ValueError(f"workers must not be negative, got {self.workers}")
+        if not 0 <= self.workers <= MOST_WORKERS:
+            raise ValueError(f"workers must be from 0 to {MOST_WORKERS}, got {self.workers}")
+
+
+def check_points(size: tuple[int, int]) -> None:
+    """Refuse a size that no memory holds the sampling tensor of.
+
+    Raises:
+        ValueError: rows x columns are more than `MOST_POINTS`.
+
+    Example:
+        >>> check_points((1000000, 1000000))
+        Traceback (most recent call last):
+        ValueError: a size must have at most 4194304 points, got 1000000x1000000
+    """
+    if size[0] * size[1] > MOST_POINTS:
+        raise ValueError(f"a size must have at most {MOST_POINTS} points, got {size_text(size)}")
 
 
 DEFAULT_OPTIONS = MeasureOptions()

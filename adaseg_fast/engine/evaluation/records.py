@@ -9,38 +9,47 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import Annotated, TypedDict
+
+from msgspec import Meta
 
 from adaseg_fast.engine.environment import Environment
+from adaseg_fast.engine.evaluation.consistency import check_results
 from adaseg_fast.engine.typed_values import typed
 from adaseg_fast.metrics import BoundaryRecord, ObjectsRecord, TrimapRecord
+from adaseg_fast.metrics.values import Amount, Count, Share
 from adaseg_fast.storage import StorageError, read_json
 
-Size = tuple[int, int]
+_Side = Annotated[int, Meta(ge=1, le=2**30)]
+_Text = Annotated[str, Meta(max_length=1000)]
+Size = tuple[_Side, _Side]
 
 
 class TargetBoundaryRecord(BoundaryRecord):
     """Boundary F, with its mean over the target classes."""
 
-    target_mean_f: float | None
+    target_mean_f: Share | None
 
 
 class _Iou(TypedDict):
-    mean_iou: float | None
-    target_mean_iou: float | None
-    accuracy: float | None
-    iou: dict[str, float | None]
-    targets: list[str]
-    confusion: list[list[int | float]]
+    mean_iou: Share | None
+    target_mean_iou: Share | None
+    accuracy: Share | None
+    iou: dict[_Text, Share | None]
+    targets: list[_Text]
+    confusion: list[list[Count]]
 
 
 class MeasuresRecord(_Iou, total=False):
     """The metrics of a set of frames; those that were not measured are absent.
 
     ``iou`` has the names of classes as keys, ``targets`` holds names of classes, and ``confusion``
-    is `ConfusionMatrix.counts`.
+    is `ConfusionMatrix.counts`. ``absent`` names the classes that occur in no frame, and
+    ``ignored_share`` is the share of the pixels that are ignored; 0.1.0 wrote neither.
     """
 
+    absent: list[_Text]
+    ignored_share: Share
     trimap: TrimapRecord
     trimap_targets: TrimapRecord
     objects: ObjectsRecord
@@ -50,23 +59,23 @@ class MeasuresRecord(_Iou, total=False):
 class ResultRecord(MeasuresRecord):
     """One model, or one way of sampling, see `Evaluation`; times in milliseconds."""
 
-    name: str
-    sampling: str
+    name: _Text
+    sampling: _Text
     size: Size
-    network: str
-    multiply_adds: dict[str, int | float]
-    operation_multiply_adds: int | float
-    median_ms: dict[str, float]
-    latency_ms: float | None
+    network: _Text
+    multiply_adds: dict[_Text, Count]
+    operation_multiply_adds: Count
+    median_ms: dict[_Text, Amount]
+    latency_ms: Amount | None
 
 
 class FramesRecord(TypedDict):
     """Which frames were measured: data set, splits, number of frames, crop."""
 
-    data: str
-    split: list[str]
-    frames: int
-    crop: str
+    data: _Text
+    split: list[_Text]
+    frames: Annotated[int, Meta(ge=0)]
+    crop: _Text
 
 
 class _Results(FramesRecord):
@@ -89,10 +98,12 @@ def read_evaluation(path: Path) -> EvaluationRecord:
     """What an ``evaluation.json`` holds.
 
     Raises:
-        StorageError: the file cannot be read, or is not of this form; names file and key.
+        StorageError: the file cannot be read, is not of this form, or its values do not fit
+            together; names file and key.
     """
     try:
         record = typed(read_json(path), EvaluationRecord)
+        check_results(record["results"])
     except ValueError as error:
         raise StorageError(f"{path}: is not an evaluation.json of this version: {error}") from error
     if not record["results"]:
@@ -105,7 +116,7 @@ def read_evaluations(paths: Sequence[Path]) -> EvaluationRecord:
 
     Raises:
         StorageError: as in `read_evaluation`; or a file measures another data set, split, number of
-            frames or crop than the first one.
+            frames, crop, classes, targets or labels than the first one.
     """
     records = [read_evaluation(path) for path in paths]
     first = records[0]
@@ -117,6 +128,12 @@ def read_evaluations(paths: Sequence[Path]) -> EvaluationRecord:
                     f"{path}: its {key} is {value}, but that of {paths[0]} is {wanted.get(key)}; "
                     "one figure shows results of the same frames only"
                 )
+        try:
+            check_results([first["results"][0], *record["results"]])
+        except ValueError as error:
+            raise StorageError(
+                f"{path}: its results and those of {paths[0]} do not fit into one figure: {error}"
+            ) from error
     first["results"] = [result for record in records for result in record["results"]]
     return first
 

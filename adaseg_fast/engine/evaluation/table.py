@@ -30,9 +30,11 @@ def evaluation_table(results: Sequence[Evaluation]) -> str:
     rows.append(row("mean IoU, targets", lambda r: percent(r.target_iou)))
     info = results[0].info
     ious = [result.confusion.iou() for result in results]
+    absent = results[0].measures.census.absent(info.num_classes)
     for number, name in enumerate(info.classes):
         mark = "*" if number in info.targets else " "
-        rows.append((f" {mark} {name}", *(percent(iou[number]) for iou in ious)))
+        note = " (absent)" if number in absent else ""
+        rows.append((f" {mark} {name}{note}", *(percent(iou[number]) for iou in ious)))
     rows += _near_boundaries(results) + _objects(results)
     if any(result.multiply_adds for result in results):
         rows.append(row("multiply-adds, M", lambda r: millions(sum(r.multiply_adds.values()))))
@@ -43,6 +45,11 @@ def evaluation_table(results: Sequence[Evaluation]) -> str:
             laps = (result.seconds.get(stage) or [np.nan] for result in results)
             rows.append((f"   {stage}", *(_milliseconds(median(x)) for x in laps)))
     note = "* target class; all in percent at the original resolution unless a unit is given"
+    if absent:
+        note += (
+            f"\nabsent: in no frame ({len(absent)} of {info.num_classes} classes). Means leave "
+            "such a class out where it is not predicted either (-), and count 0 where it is"
+        )
     return f"{text_table(rows)}\n{note}"
 
 

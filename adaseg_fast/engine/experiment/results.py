@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from adaseg_fast.engine.evaluation.charts import cost_charts, draw_charts
+from adaseg_fast.engine.evaluation.consistency import check_results
 from adaseg_fast.engine.evaluation.records import (
     EvaluationRecord,
     FramesRecord,
@@ -148,8 +149,8 @@ def gather(output: Path, plan: Sequence[Model]) -> Results:
 def mean_of(values: Sequence[Any]) -> Any:
     """The mean of records of the same form, number by number.
 
-    A missing value (None) is left out. What is not a number, or is the same in all records, is
-    taken over as it is.
+    A missing value (None) is left out, and so is a key that not all records have. What is not a
+    number, or is the same in all records, is taken over as it is.
 
     Example:
         >>> mean_of([{"iou": [0.25, None], "n": 3}, {"iou": [0.75, 0.5], "n": 3}])
@@ -157,7 +158,8 @@ def mean_of(values: Sequence[Any]) -> Any:
     """
     first = values[0]
     if isinstance(first, dict):
-        return {key: mean_of([value[key] for value in values]) for key in first}
+        common = [key for key in first if all(key in value for value in values)]
+        return {key: mean_of([value[key] for value in values]) for key in common}
     if isinstance(first, list):
         return [mean_of(list(parts)) for parts in zip(*values, strict=True)]
     known = [value for value in values if value is not None]
@@ -194,10 +196,20 @@ def read_results(path: Path) -> ResultsRecord:
     """What a ``results.json`` holds, for scripts that compare experiments.
 
     Raises:
-        StorageError: the file cannot be read, or is not of this form; names file and key.
+        StorageError: the file cannot be read, is not of this form, or its values do not fit
+            together; names file and key.
     """
     try:
-        return typed(read_json(path), ResultsRecord)
+        record = typed(read_json(path), ResultsRecord)
+        check_results(
+            [
+                result
+                for group in record["groups"]
+                for result in (group["mean"], *group["shortfall"], *group["seeds"].values())
+            ]
+            + record["ceilings"]
+        )
+        return record
     except ValueError as error:
         raise StorageError(f"{path}: is not a results.json of this version: {error}") from error
 
