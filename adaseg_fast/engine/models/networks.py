@@ -251,10 +251,18 @@ def _factory(name: str, num_classes: int) -> nn.Module:
         )
     try:
         factory = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"the network {name!r} cannot be imported ({error})") from error
-    network: nn.Module = factory(num_classes)
+    except Exception as error:  # the module's own code runs
+        raise ValueError(f"the network {name!r} cannot be imported ({_said(error)})") from error
+    try:
+        network: nn.Module = factory(num_classes)
+    except Exception as error:
+        raise ValueError(f"the network {name!r} cannot be built ({_said(error)})") from error
     return network
+
+
+def _said(error: Exception) -> str:
+    """The kind of an exception and what it says, on one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 _BUILDERS: dict[str, Callable[[str, int], nn.Module]] = {

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 
 from adaseg_fast.data.transforms import Augmentation
@@ -36,8 +37,10 @@ class Schedule:
     def __post_init__(self) -> None:
         if self.epochs < 1:
             raise ValueError(f"epochs must be at least 1, got {self.epochs}")
-        if not self.learning_rate > 0:
-            raise ValueError(f"the learning rate must be positive, got {self.learning_rate}")
+        if not 0 < self.learning_rate < inf:
+            raise ValueError(
+                f"the learning rate must be positive and finite, got {self.learning_rate}"
+            )
         if not 0 < self.final_share <= 1:
             raise ValueError(
                 "the final share of the learning rate must lie above 0 and not above 1, "
