@@ -7,11 +7,18 @@ Pictures are (H, W, 3) uint8; charts and panels are the bytes of a PNG file.
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import cv2
 import numpy as np
+
+try:
+    import matplotlib as _matplotlib  # noqa: F401
+except ValueError:
+    # MPLBACKEND names no backend. Figures here are drawn without it, so it is no concern of theirs.
+    del os.environ["MPLBACKEND"]
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator

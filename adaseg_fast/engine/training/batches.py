@@ -144,7 +144,7 @@ class Batches:
             yield unpack(packed)
 
 
-def _as_it_is(packed: Packed | Failure) -> Packed | Failure:
+def _as_it_is(packed: Any) -> Any:
     return packed
 
 

@@ -54,6 +54,36 @@ class Schedule:
         return float(self.learning_rate * self.final_share**progress)
 
 
+def continues(output: Path, file: str, *, resume: bool, overwrite: bool) -> bool:
+    """Decide what a training does with what lies in its output folder.
+
+    Args:
+        output: the folder.
+        file: name of the trained network in it.
+        resume: continue an interrupted run.
+        overwrite: begin anew, whatever lies there.
+
+    Returns:
+        Whether the run continues from a checkpoint.
+
+    Raises:
+        FileExistsError: A trained network or an interrupted run would be lost.
+
+    Example:
+        >>> continues(Path("no/such/folder"), "model.safetensors", resume=True, overwrite=False)
+        False
+    """
+    checkpoint = output / "checkpoint.pt"
+    if resume and checkpoint.is_file():
+        return True
+    trained = (output / file).exists()
+    if (trained or checkpoint.exists()) and not overwrite:
+        there = "a trained network" if trained else "an interrupted run"
+        way = "there is no checkpoint to resume from" if resume else "--resume continues that run"
+        raise FileExistsError(f"{output}: holds {there}; {way}, --overwrite begins anew")
+    return False
+
+
 @dataclass(frozen=True)
 class TrainingOptions:
     """The options that both trainings take.

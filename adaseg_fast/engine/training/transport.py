@@ -70,7 +70,7 @@ def pack(items: Sequence[Item], counts: NDArray[np.int64]) -> Packed:
     memory = torch.empty(size, dtype=torch.uint8)
     shared = _has_room(size)
     if shared:
-        memory.share_memory_()
+        memory.share_memory_()  # type: ignore[no-untyped-call]
     for tensor, (_, _, _, start) in zip(tensors, places, strict=True):
         flat = tensor.as_strided((tensor.numel(),), (1,)).view(torch.uint8)
         memory[start : start + tensor.nbytes] = flat
@@ -149,15 +149,14 @@ class _Carried(Exception):
 def _is_of_the_system(error: Exception, text: str) -> bool:
     if isinstance(error, OSError):
         return error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
-    return isinstance(error, EOFError) or any(
-        part in text
-        for part in ("DataLoader worker", "ancdata", "shared memory", "start new thread")
-    )
+    named = ("DataLoader worker", "ancdata", "shared memory", "start new thread")
+    return isinstance(error, EOFError) or any(part in text for part in named)
 
 
 def _dense(tensor: Tensor) -> Tensor:
     """The tensor without gaps; its axes may lie in memory in any order."""
-    order = sorted(range(tensor.ndim), key=lambda axis: -tensor.stride(axis))
+    strides = tensor.stride()
+    order = sorted(range(tensor.ndim), key=lambda axis: -strides[axis])
     return tensor if tensor.permute(order).is_contiguous() else tensor.contiguous()
 
 
