@@ -147,7 +147,7 @@ class _Run(NamedTuple):
             learning_rate = schedule.learning_rate_at(done / (schedule.epochs * steps))
             device = placement.device
             batch = [(image.to(device), truth.to(device)) for image, truth in batch]
-            loss = _step(self.checkpoint.parts, self.loss_of(batch), learning_rate, placement)
+            loss = _step(self.checkpoint.parts, self._loss(batch), learning_rate, placement)
             self._check_loss(loss)
             self.log.add(done, loss=loss, learning_rate=learning_rate)
             position.loss_sum += loss
@@ -155,6 +155,17 @@ class _Run(NamedTuple):
             self.bar.update()
             if every and position.step % every == 0 and position.step < steps:
                 self._save(position)
+
+    def _loss(self, batch: list[Item]) -> tuple[Tensor, Tensor]:
+        try:
+            return self.loss_of(batch)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise ValueError(
+                "batch normalisation needs more than one value per channel: give a larger "
+                f"--batch-size or working size ({error})"
+            ) from error
 
     def _check_loss(self, loss: float) -> None:
         """Stop at a loss that is not finite; otherwise the weights it was computed with are good.
