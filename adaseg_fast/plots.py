@@ -7,15 +7,34 @@ Pictures are (H, W, 3) uint8; charts and panels are the bytes of a PNG file.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import cv2
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
+
+
+@contextmanager
+def _without_inherited_backend() -> Iterator[None]:
+    """Hide MPLBACKEND, which no figure here uses: matplotlib fails to load if it is wrong."""
+    loaded = "matplotlib" in sys.modules
+    inherited = os.environ.pop("MPLBACKEND", None)
+    yield
+    if inherited is not None:
+        os.environ["MPLBACKEND"] = inherited
+        if not loaded:
+            with suppress(ValueError):
+                sys.modules["matplotlib"].rcParams["backend"] = inherited
+
+
+with _without_inherited_backend():
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 Image = NDArray[np.uint8]
 Colors = Sequence[tuple[int, int, int]]

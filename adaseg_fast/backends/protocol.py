@@ -95,9 +95,9 @@ class DeviceKernels(Protocol):
         """Fill ``out`` (N, H, W) with the class of the highest interpolated score.
 
         The lowest class wins a tie. NaN never wins; where every class is NaN the label is 0.
-        ``out`` is uint8, or int32 above 256 classes. A pixel that no triangle owns gets 255, -1 in int32.
-        A single channel is one class here: callers that mean a logit hand over two classes
-        (``logit.two_classes``).
+        ``out`` is uint8, or int32 above 256 classes. A pixel that no triangle owns gets 255, or -1
+        in int32. A single channel is one class here: callers that mean a logit hand over two
+        classes (``logit.two_classes``).
         """
 
     def boundary_mask(

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import adaseg_fast
 from adaseg_fast.cli import evaluate, experiment, figure, predict, show, train
+from adaseg_fast.cli.arguments import check_numbers
 from adaseg_fast.cli.terminal import survives_lost_output
 from adaseg_fast.engine.devices import device_of, several_processes
 from adaseg_fast.storage import StorageError
@@ -35,10 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        _prepare(options)
-        return int(options.run(options) or 0)
-    except _EXPECTED as error:
-        print(f"adaseg-fast: {error}", file=sys.stderr)
+        with _plain_warnings():
+            _prepare(options)
+            return int(options.run(options) or 0)
+    except Exception as error:
+        if not isinstance(error, _EXPECTED) and not _is_lack_of_memory(error):
+            raise
+        print(f"adaseg-fast: {_said(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nadaseg-fast: interrupted; every file that was written is whole", file=sys.stderr)
@@ -51,18 +58,48 @@ def _prepare(options: argparse.Namespace) -> None:
         raise ValueError("torchrun is only for 'train'; this command runs in one process")
     if hasattr(options, "device"):
         device_of(options.device)
+    check_numbers(options)
     if options.threads is not None:
         _set_threads(options.threads)
 
 
 def _set_threads(count: int) -> None:
-    if count < 1:
-        raise ValueError(f"--threads must be at least 1, got {count}")
     import cv2
     import torch
 
     torch.set_num_threads(count)
     cv2.setNumThreads(count)
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Print a warning as one line, without a place in the sources."""
+    before = warnings.formatwarning
+    warnings.formatwarning = _one_line
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
+
+
+def _one_line(message: Warning | str, *_: Any, **__: Any) -> str:
+    return f"adaseg-fast: warning: {' '.join(str(message).split())}\n"
+
+
+def _said(error: Exception) -> str:
+    """What an error says, on one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if _is_lack_of_memory(error):
+        return f"not enough memory ({text}); smaller sizes or batches need less"
+    return text
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    # torch, which may not be loaded, has a class of its own for CUDA and none for the CPU.
+    named = any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__)
+    texts = ("can't allocate memory", "Storage size calculation overflow")
+    on_cpu = isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
+    return isinstance(error, MemoryError) or named or on_cpu
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -13,12 +13,50 @@ if TYPE_CHECKING:
 
 Size = tuple[int, int]
 
+_LARGEST_SIDE = 2**14
+# What numbers may be, by the name of their option. More would fail later, and less plainly.
+_BOUNDS = {
+    "threads": (1, 1024),
+    "workers": (0, 256),
+    "epochs": (1, 10**6),
+    "batch_size": (1, 2**16),
+    "crops": (1, 2**16),
+    "width": (1, 2**14),
+    "checkpoint_steps": (0, 10**9),
+    "seed": (0, 2**63 - 1),
+    "data_seed": (0, 2**63 - 1),
+}
+
+
+def check_numbers(options: argparse.Namespace) -> None:
+    """Refuse numbers that are out of all bounds.
+
+    Args:
+        options: of any command.
+
+    Raises:
+        ValueError: A number is too small or too large; names its option.
+
+    Example:
+        >>> check_numbers(argparse.Namespace(threads=0))
+        Traceback (most recent call last):
+            ...
+        ValueError: --threads must be at least 1, got 0
+    """
+    for name, (least, most) in _BOUNDS.items():
+        value = getattr(options, name, None)
+        option = "--" + name.replace("_", "-")
+        if isinstance(value, int) and value < least:
+            raise ValueError(f"{option} must be at least {least}, got {value}")
+        if isinstance(value, int) and value > most:
+            raise ValueError(f"{option} must be at most {most}, got {value}")
+
 
 def size(text: str) -> Size:
     """A size as the command line has it.
 
     Args:
-        text: such as 64 or 64x96, rows x columns, each at least 2.
+        text: such as 64 or 64x96, rows x columns, each from 2 to 16384.
 
     Returns:
         Rows and columns.
@@ -31,9 +69,17 @@ def size(text: str) -> Size:
         ((64, 64), (64, 96))
     """
     parts = text.lower().split("x")
-    if len(parts) > 2 or not all(part.isdigit() and int(part) >= 2 for part in parts):
+    if len(parts) > 2 or not all(map(_is_side, parts)):
         raise argparse.ArgumentTypeError(f"{text!r} is no size; say 64 or 64x96 (rows x columns)")
+    if any(len(part) > 9 or int(part) > _LARGEST_SIDE for part in parts):
+        raise argparse.ArgumentTypeError(
+            f"{text[:40]!r} is no size: its sides must be at most {_LARGEST_SIDE}"
+        )
     return int(parts[0]), int(parts[-1])
+
+
+def _is_side(text: str) -> bool:
+    return text.isascii() and text.isdigit() and (len(text) > 9 or int(text) >= 2)
 
 
 def names(text: str) -> tuple[str, ...]:

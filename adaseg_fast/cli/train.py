@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -192,7 +194,13 @@ def _training_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--resume",
         action="store_true",
-        help="continue the interrupted run in --output, with an identical result",
+        help="continue the interrupted run in --output, with an identical result; --epochs may be "
+        "more than before; without a checkpoint there, start from the beginning",
+    )
+    add(
+        "--overwrite",
+        action="store_true",
+        help="begin anew where --output holds a trained network or an interrupted run",
     )
     add(
         "--checkpoint-steps",
@@ -234,6 +242,7 @@ def _train_sampler(options: argparse.Namespace) -> int:
     from adaseg_fast.engine.training.placement import joined
     from adaseg_fast.engine.training.sampler import train_sampler
 
+    resume = _resumes(options, "sampler.safetensors")
     frames = open_frames(options, options.split)
     cache = None
     if options.boundary_cache is not None:
@@ -245,7 +254,7 @@ def _train_sampler(options: argparse.Namespace) -> int:
         result = train_sampler(
             frames,
             config,
-            _training_options(options, "sampler", options.view_size, placement),
+            _training_options(options, "sampler", options.view_size, placement, resume),
             loss=options.loss,
             all_boundaries=options.boundaries == "all",
             cache=cache,
@@ -265,6 +274,7 @@ def _train_segmenter(options: argparse.Namespace) -> int:
     from adaseg_fast.engine.training.placement import joined
     from adaseg_fast.engine.training.segmenter import train_segmenter
 
+    resume = _resumes(options, "model.safetensors")
     frames = open_frames(options, options.split)
     sampler, sampler_config = (None, None) if options.uniform else load_sampler(options.sampler)
     config = SegmenterConfig.of(
@@ -278,13 +288,27 @@ def _train_segmenter(options: argparse.Namespace) -> int:
         result = train_segmenter(
             frames,
             config,
-            _training_options(options, "segmenter", options.size, placement),
+            _training_options(options, "segmenter", options.size, placement, resume),
             sampler=sampler,
             balance=options.balance,
         )
     if placement.first:
         print(f"loss {result['loss']:.4f}\nmodel: {options.output / 'model.safetensors'}")
     return 0
+
+
+def _resumes(options: argparse.Namespace, file: str) -> bool:
+    """Whether the run continues from a checkpoint; looks before anything is read or written."""
+    from adaseg_fast.engine.training.options import continues
+
+    found = continues(options.output, file, resume=options.resume, overwrite=options.overwrite)
+    if options.resume and not found and os.environ.get("RANK", "0") == "0":
+        print(
+            f"adaseg-fast: {options.output}: there is no checkpoint to resume from, so training "
+            "starts from the beginning",
+            file=sys.stderr,
+        )
+    return found
 
 
 def _cache_settings(
@@ -305,7 +329,7 @@ def _cache_settings(
 
 
 def _training_options(
-    options: argparse.Namespace, section: str, size: Size, placement: Placement
+    options: argparse.Namespace, section: str, size: Size, placement: Placement, resume: bool
 ) -> TrainingOptions:
     """The options of both trainings; ``section`` of a preset is for networks of input ``size``."""
     from adaseg_fast.engine.training.options import TrainingOptions
@@ -319,7 +343,7 @@ def _training_options(
         seed=options.seed,
         workers=options.workers,
         placement=placement,
-        resume=options.resume,
+        resume=resume,
         tensorboard=options.tensorboard,
         quiet=options.quiet,
     )

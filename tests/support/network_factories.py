@@ -95,3 +95,72 @@ def failing_on_images(num_classes: int) -> nn.Module:
         raise RuntimeError("too\nmany lines")
 
     return _Function(nn.Conv2d(3, num_classes, 1), fail)
+
+
+def shared(num_classes: int) -> nn.Module:
+    """Two layers with one weight."""
+    first, second = nn.Conv2d(3, 3, 3, padding=1), nn.Conv2d(3, 3, 3, padding=1)
+    second.weight = first.weight
+    return nn.Sequential(first, nn.ReLU(), second, nn.Conv2d(3, num_classes, 1))
+
+
+def one_channel(num_classes: int) -> nn.Module:
+    """The logit of class 1."""
+    return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 1))
+
+
+def one_too_many(num_classes: int) -> nn.Module:
+    return nn.Conv2d(3, num_classes + 1, 1)
+
+
+def broken(num_classes: int) -> nn.Module:
+    network = nn.Conv2d(3, num_classes, 1)
+    nn.init.constant_(network.bias, float("nan"))  # type: ignore[arg-type]
+    return network
+
+
+def raising(num_classes: int) -> nn.Module:
+    raise KeyError("no\nsuch weights")
+
+
+class Constant(nn.Module):
+    """Costs the same at every size."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, num_classes)
+
+    def forward(self, image: Tensor) -> Tensor:
+        scores: Tensor = self.layer(image.mean((2, 3)))
+        return scores[:, :, None, None].expand(-1, -1, *image.shape[2:])
+
+
+def constant(num_classes: int) -> nn.Module:
+    return Constant(num_classes)
+
+
+class Looking(nn.Module):
+    """What it does depends on its data."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(3, num_classes, 3, padding=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        scores: Tensor = self.layer(image)
+        return scores if float(scores.sum()) > 0 else -scores
+
+
+def looking(num_classes: int) -> nn.Module:
+    return Looking(num_classes)
+
+
+class Pairs(nn.Conv2d):
+    """Gives scores, and something else."""
+
+    def forward(self, image: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        return super().forward(image), None
+
+
+def segmenter_of_pairs(num_classes: int) -> nn.Module:
+    return Pairs(3, num_classes, 1)

@@ -39,7 +39,7 @@ def draw_frame_pictures(
         return []
     folder = output / "figures"
     pictures: dict[Path, bytes] = {}
-    for size in config.sizes:
+    for size in sorted(config.sizes):  # the last one's tensor is drawn too
         uniform, adaptive = (
             _load(config, output, Model(sampling, size, config.seeds[0], size))
             for sampling in ("uniform", "adaptive")

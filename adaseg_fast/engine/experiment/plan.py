@@ -15,6 +15,7 @@ from adaseg_fast.engine.experiment.config import (
     DataSection,
     ExperimentConfig,
     SamplerSection,
+    SegmenterSection,
     Size,
     at_size,
 )
@@ -22,6 +23,7 @@ from adaseg_fast.engine.experiment.equal_cost import equal_cost_size
 from adaseg_fast.engine.models.config import SamplerConfig
 from adaseg_fast.engine.models.networks import network_width
 from adaseg_fast.engine.tables import size_text
+from adaseg_fast.engine.training.options import Schedule
 
 
 @dataclass(frozen=True)
@@ -34,17 +36,21 @@ class Model:
         seed: of its training.
         beside: the working size of the adaptive model that it is compared with. It differs from
             ``size`` if the two models have equal cost instead of equal size.
+        batch: frames per step, where they are not those of the plain uniform model of that size;
+            else None. Two models that differ in it have folders of their own.
     """
 
     sampling: str
     size: Size
     seed: int
     beside: Size
+    batch: int | None = None
 
     @property
     def folder(self) -> Path:
         """Its folder within ``segmenters`` and ``evaluations``."""
-        return Path(f"{self.sampling}_{size_text(self.size)}", f"seed_{self.seed}")
+        batch = "" if self.batch is None else f"_batch_{self.batch}"
+        return Path(f"{self.sampling}_{size_text(self.size)}{batch}", f"seed_{self.seed}")
 
     @property
     def file(self) -> Path:
@@ -69,11 +75,23 @@ def planned_models(config: ExperimentConfig, info: DatasetInfo) -> Iterator[Mode
                 chosen.append(("uniform", equal))
         for seed in config.seeds:
             for sampling, own in chosen:
-                yield Model(sampling, own, seed, size)
+                batch = at_size(base.batch_size, size)
+                differs = sampling == "uniform" and batch != at_size(base.batch_size, own)
+                yield Model(sampling, own, seed, size, batch if differs else None)
     for size in config.baseline_sizes:
         if size not in config.sizes:
             for seed in config.seeds:
                 yield Model("uniform", size, seed, size)
+
+
+def batch_of(model: Model, section: SegmenterSection) -> int:
+    """Frames per step in the training of a base network."""
+    return at_size(section.batch_size, model.beside)
+
+
+def schedule_of(section: SamplerSection | SegmenterSection) -> Schedule:
+    """How long and how fast the networks of a section are trained."""
+    return Schedule(section.epochs, section.learning_rate, section.final_learning_rate)
 
 
 def sampler_config(section: SamplerSection, size: Size) -> SamplerConfig:

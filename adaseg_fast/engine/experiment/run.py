@@ -24,10 +24,10 @@ import torch
 from adaseg_fast.engine.devices import device_of
 from adaseg_fast.engine.evaluation.ceiling import ceiling
 from adaseg_fast.engine.evaluation.evaluate import Evaluation, evaluate, evaluation_record
-from adaseg_fast.engine.evaluation.frame_pictures import check_frames
 from adaseg_fast.engine.evaluation.options import MeasureOptions
 from adaseg_fast.engine.evaluation.records import EvaluationRecord, read_evaluation
 from adaseg_fast.engine.evaluation.shortfall import shortfall
+from adaseg_fast.engine.experiment.check import check_experiment
 from adaseg_fast.engine.experiment.config import (
     ConfigError,
     ExperimentConfig,
@@ -35,21 +35,29 @@ from adaseg_fast.engine.experiment.config import (
     SegmenterSection,
     at_size,
 )
+from adaseg_fast.engine.experiment.folders import keep_batches_apart
 from adaseg_fast.engine.experiment.plan import (
     Model,
     augmentation,
+    batch_of,
     evaluation_frames,
     planned_models,
     sampler_config,
+    schedule_of,
     training_frames,
 )
 from adaseg_fast.engine.experiment.settings import note_settings
 from adaseg_fast.engine.models.config import SegmenterConfig
 from adaseg_fast.engine.models.files import load_sampler, load_segmenter
-from adaseg_fast.engine.models.networks import check_size, network_width
+from adaseg_fast.engine.models.networks import network_width
 from adaseg_fast.engine.tables import size_text
-from adaseg_fast.engine.training.boundary_cache import BoundaryCache, CacheSettings, fill_cache
-from adaseg_fast.engine.training.options import Schedule, TrainingOptions
+from adaseg_fast.engine.training.boundary_cache import (
+    BoundaryCache,
+    CacheSettings,
+    describe_source,
+    fill_cache,
+)
+from adaseg_fast.engine.training.options import TrainingOptions
 from adaseg_fast.engine.training.placement import Placement
 from adaseg_fast.engine.training.sampler import train_sampler
 from adaseg_fast.engine.training.segmenter import train_segmenter
@@ -80,19 +88,17 @@ def run_experiment(
 
     Raises:
         ConfigError: the configuration names no data, or the folder belongs to other settings.
-        ValueError: the network cannot take a working size, or a frame of ``examples`` does not
-            exist.
+        ValueError: a value of the configuration is out of its range or does not fit the data or
+            the network. Nothing is written then.
     """
     if not config.data.train:
         raise ConfigError("the configuration names no data: give --data NAME:PATH")
-    for size in (*config.sizes, *config.baseline_sizes):
-        check_size(config.segmenter.network, size)
+    run = _Run(config, output, device_of(device), quiet, say)
+    check_experiment(config, run.frames, run.measured, run.device)
+    plan = list(planned_models(config, run.frames.info))
     output.mkdir(parents=True, exist_ok=True)
     note_settings(output / "experiment.json", config)
-    run = _Run(config, output, device_of(device), quiet, say)
-    if config.evaluation.examples:
-        check_frames(run.measured, config.evaluation.examples)
-    plan = list(planned_models(config, run.frames.info))
+    keep_batches_apart(plan, output, config.segmenter)
     cache = run.boundary_points() if config.sampler.crops else None
     for model in plan:
         run.trained(model, cache)
@@ -126,10 +132,9 @@ class _Run:
     def boundary_points(self) -> BoundaryCache:
         """The boundary points that the auxiliary network is trained on."""
         data, section = self.config.data, self.config.sampler
-        drawn = "" if data.seed is None else f", seed {data.seed}"
         settings = CacheSettings.of(
             self.frames,
-            f"{data.train}, {data.split}{drawn}",
+            describe_source(data.train, data.split, data.seed),
             size=(section.tensor_size, section.tensor_size),
             all_boundaries=section.boundaries == "all",
             augmentation=augmentation(self.config.augmentation),
@@ -157,7 +162,7 @@ class _Run:
             width=network_width(section.network, section.width),
             sampler=sampler_settings,
         )
-        batch = at_size(section.batch_size, model.beside)
+        batch = batch_of(model, section)
         result = train_segmenter(
             self.frames,
             config,
@@ -192,7 +197,7 @@ class _Run:
     ) -> TrainingOptions:
         return TrainingOptions(
             output=folder,
-            schedule=Schedule(section.epochs, section.learning_rate, section.final_learning_rate),
+            schedule=schedule_of(section),
             augmentation=augmentation(self.config.augmentation),
             batch_size=batch,
             seed=seed,

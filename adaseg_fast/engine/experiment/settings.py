@@ -14,6 +14,7 @@ from adaseg_fast.engine.experiment.config import (
     ExperimentConfig,
     with_current_names,
 )
+from adaseg_fast.engine.training.boundary_cache import same_source
 from adaseg_fast.engine.typed_values import typed
 from adaseg_fast.storage import read_json, write_json
 
@@ -56,6 +57,12 @@ def note_settings(file: Path, config: ExperimentConfig) -> None:
     write_json(file, {"settings": wanted, "environments": versions})
 
 
+def _same_data(section: str, key: str, there: object, now: object) -> bool:
+    """Whether two values of ``data.train`` or ``data.evaluation`` name the same folder."""
+    named = section == "data" and key in ("train", "evaluation")
+    return named and same_source(f"{there}, {key}", f"{now}, {key}")
+
+
 def _differences(there: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     """The keys whose values forbid to continue, with both values."""
     found = []
@@ -65,6 +72,6 @@ def _differences(there: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
         found += [
             f"{section}.{key} ({before.get(key)} there, {value} now)"
             for key, value in sorted(wanted[section].items())
-            if before.get(key) != value
+            if before.get(key) != value and not _same_data(section, key, before.get(key), value)
         ]
     return found

@@ -26,7 +26,7 @@ from adaseg_fast.engine.models.networks import (
     build_network,
     build_sampler,
     build_segmenter,
-    check_scores,
+    check_network,
     check_trusted,
 )
 from adaseg_fast.nn import AdaptiveSegmenter, DoubleUNet
@@ -70,7 +70,8 @@ def save_model(
         dtype: type in which floating-point weights are stored; None keeps their own.
 
     Raises:
-        ValueError: A weight is NaN or infinite, perhaps only in ``dtype``.
+        ValueError: A weight is NaN or infinite, perhaps only in ``dtype``, or something in the
+            module cannot be stored.
         OSError: The file cannot be written.
 
     Example:
@@ -81,18 +82,53 @@ def save_model(
         ...     load_sampler(Path(folder, "sampler.safetensors"))[1] == config
         True
     """
-    kind = "sampler" if isinstance(config, SamplerConfig) else "segmenter"
-    weights = {
-        name: value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous()
-        for name, value in module.state_dict().items()
-    }
+    write_atomically(path, model_bytes(module, config, dtype=dtype))
+
+
+def model_bytes(
+    module: nn.Module,
+    config: SamplerConfig | SegmenterConfig,
+    *,
+    dtype: torch.dtype | None = None,
+) -> bytes:
+    """The content of a model file, see `save_model`.
+
+    Layers that share weights are stored under each of their names.
+
+    Args:
+        module: the network that ``config`` describes.
+        config: the settings that rebuild it.
+        dtype: type in which floating-point weights are stored; None keeps their own.
+
+    Returns:
+        The bytes.
+
+    Raises:
+        ValueError: A weight is NaN or infinite, or something in the module cannot be stored.
+
+    Example:
+        >>> config = SamplerConfig(size=(4, 4), view_size=(16, 16), width=8)
+        >>> len(model_bytes(build_sampler(config), config)) > 1000
+        True
+    """
+    weights = {}
+    for name, value in module.state_dict().items():
+        if not isinstance(value, Tensor):
+            raise ValueError(f"{name} cannot be saved: it must be a tensor, got {type(value)}")
+        kind = dtype if value.is_floating_point() else None
+        # A copy, because the format refuses two names for one piece of memory.
+        weights[name] = value.detach().to("cpu", kind, copy=True).contiguous()
     wrong = _impossible(weights)
     if wrong is not None:
         raise ValueError(f"the model cannot be saved: {wrong}")
     # One entry, because several are written in no fixed order, and equal models must give equal
     # bytes.
-    settings = {"format": _FORMAT, "kind": kind, "config": asdict(config)}
-    write_atomically(path, save(weights, {_ENTRY: json.dumps(settings)}))
+    kind_of_model = "sampler" if isinstance(config, SamplerConfig) else "segmenter"
+    settings = {"format": _FORMAT, "kind": kind_of_model, "config": asdict(config)}
+    try:
+        return save(weights, {_ENTRY: json.dumps(settings)})
+    except (SafetensorError, KeyError, RuntimeError) as error:
+        raise ValueError(f"the model cannot be saved: {error}") from error
 
 
 def load_sampler(path: Path) -> tuple[DoubleUNet, SamplerConfig]:
@@ -198,7 +234,7 @@ def _check_description(model: AdaptiveSegmenter, config: SegmenterConfig) -> Non
         with torch.device("meta"):
             network = build_network(config.network, len(config.classes), config.width, channels)
     else:
-        check_scores(config, network)
+        check_network(config, network)
     rebuilt = AdaptiveSegmenter(network, build_downsampler(config))
     found, described = _sampling_of(model.downsampler), _sampling_of(rebuilt.downsampler)
     if found != described:

@@ -20,7 +20,7 @@ from importlib import import_module
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from adaseg_fast.engine.models.config import (
     DEFAULT_NETWORK,
@@ -28,6 +28,7 @@ from adaseg_fast.engine.models.config import (
     SegmenterConfig,
     Size,
 )
+from adaseg_fast.engine.models.probe import check_scores, in_a_line
 from adaseg_fast.nn import AdaptiveDownsampler, AdaptiveSegmenter, DoubleUNet, UNet
 from adaseg_fast.nn.downsample import Downsampler, UniformDownsampler
 
@@ -90,7 +91,7 @@ def build_segmenter(config: SegmenterConfig, sampler: nn.Module | None = None) -
         The model.
 
     Raises:
-        ValueError: See `build_network`, `check_size` and `check_scores`.
+        ValueError: See `build_network`, `check_size` and `check_network`.
 
     Example:
         >>> import torch
@@ -103,7 +104,7 @@ def build_segmenter(config: SegmenterConfig, sampler: nn.Module | None = None) -
     channels = len(config.normalization.mean)
     network = build_network(config.network, len(config.classes), config.width, channels)
     if config.network not in KNOWN:
-        check_scores(config, network)
+        check_network(config, network)
     return AdaptiveSegmenter(network, build_downsampler(config, sampler))
 
 
@@ -165,7 +166,7 @@ def build_network(
     return network
 
 
-def check_scores(config: SegmenterConfig, network: nn.Module) -> None:
+def check_network(config: SegmenterConfig, network: nn.Module) -> None:
     """Refuse a base network whose result does not fit the classes.
 
     The network is called on the meta device, which computes nothing; on its own device if it cannot
@@ -176,26 +177,16 @@ def check_scores(config: SegmenterConfig, network: nn.Module) -> None:
         network: its base network; it is not changed.
 
     Raises:
-        ValueError: The network fails, or returns something other than one channel of scores per
-            class. A single channel, a logit, is right for two classes.
+        ValueError: The network fails, or returns something other than scores for the classes, see
+            `probe.check_scores`.
 
     Example:
         >>> config = SegmenterConfig((16, 16), 8, None, ("a", "b"), ((0, 0, 0), (9, 9, 9)), (1,))
-        >>> check_scores(config, nn.Conv2d(3, 1, 1))
+        >>> check_network(config, nn.Conv2d(3, 1, 1))
     """
     shape = (1, len(config.normalization.mean), *config.size)
-    name, classes = f"the network {config.network!r}", len(config.classes)
-    scores = _called(name, network, shape)
-    if not isinstance(scores, Tensor):
-        raise ValueError(
-            f"{name} must return a tensor of scores (N, classes, h, w), got {type(scores).__name__}"
-        )
-    found = scores.shape[1] if scores.ndim == 4 else None
-    if found != classes and not (found == 1 and classes == 2):
-        raise ValueError(
-            f"{name} must return scores (N, {classes}, h, w) for {classes} classes, "
-            f"got shape {tuple(scores.shape)} for an image of shape {shape}"
-        )
+    scores = _called(f"the network {config.network!r}", network, shape)
+    check_scores(scores, config.network, len(config.classes))
 
 
 def _called(name: str, network: nn.Module, shape: tuple[int, ...]) -> Any:
@@ -210,13 +201,8 @@ def _called(name: str, network: nn.Module, shape: tuple[int, ...]) -> Any:
             return copy.deepcopy(network).eval()(torch.zeros(shape, device=device))
         except Exception as error:
             raise ValueError(
-                f"{name} fails on an image of shape {shape} ({_in_a_line(error)})"
+                f"{name} fails on an image of shape {shape} ({in_a_line(error)})"
             ) from error
-
-
-def _in_a_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def check_size(name: str, size: Size) -> None:
@@ -320,14 +306,12 @@ def _factory(name: str, num_classes: int) -> nn.Module:
         )
     try:
         factory = getattr(import_module(module), attribute)
-    except Exception as error:  # a module may raise anything
-        raise ValueError(
-            f"the network {name!r} cannot be imported ({_in_a_line(error)})"
-        ) from error
+    except Exception as error:  # the module's own code runs
+        raise ValueError(f"the network {name!r} cannot be imported ({in_a_line(error)})") from error
     try:
         network: nn.Module = factory(num_classes)
     except Exception as error:
-        raise ValueError(f"the network {name!r} cannot be made ({_in_a_line(error)})") from error
+        raise ValueError(f"the network {name!r} cannot be built ({in_a_line(error)})") from error
     return network
 
 

@@ -6,19 +6,25 @@ Therefore a resumed run equals an uninterrupted one, with any number of workers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from adaseg_fast.data import SegmentationDataset
+from adaseg_fast.data.coverage import LabelCensus
 from adaseg_fast.data.transforms import Augmentation
 from adaseg_fast.engine.models.frames import Item, frame_tensors
 from adaseg_fast.engine.training.boundary_cache import BoundaryCache
 from adaseg_fast.engine.training.options import TrainingOptions
 from adaseg_fast.engine.training.placement import Placement
+from adaseg_fast.engine.training.transport import Failure, Packed, failure, pack, received, unpack
+from adaseg_fast.storage import StorageError
+
+Reduction = Callable[[Item], Item]
 
 
 class Batches:
@@ -26,6 +32,9 @@ class Batches:
 
     A final batch with a single frame is dropped, because batch normalisation needs two values. A
     final batch with fewer frames than processes is dropped.
+
+    ``census`` counts the labels of this process's frames in the first epoch that is taken from its
+    start.
 
     Args:
         frames: the split.
@@ -35,6 +44,9 @@ class Batches:
         workers: processes that read and augment frames; 0 does it in this process.
         cache: gives boundary points ``(2, h, w)`` in place of labels, and chooses the squares that
             are cut out.
+        reduce: applied to every item where it is read, so that the little that training needs is
+            all that crosses the border of a process; None keeps whole squares. With several
+            workers it must be picklable.
         placement: with several processes each gets its share of every batch.
 
     Raises:
@@ -50,6 +62,7 @@ class Batches:
         seed: int,
         workers: int = 0,
         cache: BoundaryCache | None = None,
+        reduce: Reduction | None = None,
         placement: Placement | None = None,
     ) -> None:
         if batch_size < 1:
@@ -61,7 +74,8 @@ class Batches:
             )
         self.frames, self.augmentation = frames, augmentation
         self.batch_size, self.seed, self.workers = batch_size, seed, workers
-        self.cache = cache
+        self.cache, self.reduce = cache, reduce
+        self.census = LabelCensus(frames.info.ignore_index)
 
     @classmethod
     def of(
@@ -69,6 +83,7 @@ class Batches:
         frames: SegmentationDataset,
         options: TrainingOptions,
         cache: BoundaryCache | None = None,
+        reduce: Reduction | None = None,
     ) -> Batches:
         """The batches that the options of a training ask for."""
         return cls(
@@ -78,6 +93,7 @@ class Batches:
             seed=options.seed,
             workers=options.workers,
             cache=cache,
+            reduce=reduce,
             placement=options.placement,
         )
 
@@ -90,7 +106,7 @@ class Batches:
             "seed": self.seed,
             "frames": len(self.frames),
             "steps": len(self),
-            "cache": None if self.cache is None else self.cache.settings.plain(),
+            "cache": None if self.cache is None else self.cache.settings.content(),
         }
 
     def __len__(self) -> int:
@@ -107,26 +123,64 @@ class Batches:
             order[step * self.batch_size : (step + 1) * self.batch_size][share].tolist()
             for step in range(first_step, len(self))
         ]
-        loader: DataLoader[Item] = DataLoader(
-            _Augmented(self, epoch),
-            batch_sampler=chosen,
+        counts = first_step == 0 and not self.census.pixels
+        source = _Source(self, epoch, counts)
+        if not self.workers:
+            for numbers in chosen:
+                items, found = source.read(numbers)
+                self.census.counts += found
+                yield items
+            return
+        # The frames of a step are read as one, so that they travel as one.
+        loader: DataLoader[Any] = DataLoader(
+            source,
+            sampler=chosen,
+            batch_size=None,
             num_workers=self.workers,
-            collate_fn=list,
+            collate_fn=_as_it_is,
         )
-        yield from loader
+        for packed in received(_started(loader)):
+            self.census.counts += packed.counts
+            yield unpack(packed)
 
 
-class _Augmented(Dataset[Item]):
-    """The frames of one epoch, each changed by its own random numbers."""
+def _as_it_is(packed: Any) -> Any:
+    return packed
 
-    def __init__(self, batches: Batches, epoch: int) -> None:
-        self.batches, self.epoch = batches, epoch
 
-    def __getitem__(self, index: int) -> Item:
+def _started(loader: DataLoader[Any]) -> Iterator[Any]:
+    """The batches of a loader, whose processes start when the first is asked for."""
+    yield from loader
+
+
+class _Source(Dataset[Any]):
+    """The batches of one epoch, each frame changed by its own random numbers."""
+
+    def __init__(self, batches: Batches, epoch: int, counts: bool) -> None:
+        self.batches, self.epoch, self.counts = batches, epoch, counts
+
+    def __getitem__(self, numbers: list[int]) -> Packed | Failure:
+        """Read a batch in a process of its own."""
+        try:
+            return pack(*self.read(numbers))
+        except (StorageError, OSError, ValueError) as error:
+            return failure(error)
+
+    def read(self, numbers: list[int]) -> tuple[list[Item], NDArray[np.int64]]:
+        """The items with these numbers, and how often each label occurs in their frames."""
+        census = LabelCensus(self.batches.census.ignore_index)
+        items = [self._item(number, census) for number in numbers]
+        return items, census.counts
+
+    def _item(self, index: int, census: LabelCensus) -> Item:
         batches, frame = self.batches, self.batches.frames[index]
+        if self.counts:
+            census.update(frame.labels)
         rng = np.random.default_rng([batches.seed, self.epoch, index])
         if batches.cache is None:
-            return frame_tensors(batches.augmentation(frame, rng))
-        square = batches.cache.settings.geometry(index, self.epoch)
-        image, _ = frame_tensors(batches.augmentation(frame, rng, square))
-        return image, batches.cache.nearest(index, self.epoch)
+            item = frame_tensors(batches.augmentation(frame, rng))
+        else:
+            square = batches.cache.settings.geometry(index, self.epoch)
+            image, _ = frame_tensors(batches.augmentation(frame, rng, square))
+            item = image, batches.cache.nearest(index, self.epoch)
+        return item if batches.reduce is None else batches.reduce(item)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -27,7 +28,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from adaseg_fast.backends import nearest_boundary
-from adaseg_fast.data import SegmentationDataset
+from adaseg_fast.data import DATASETS, SegmentationDataset
 from adaseg_fast.data.transforms import Augmentation
 from adaseg_fast.storage import StorageError, read_json, write_atomically, write_json
 
@@ -113,6 +114,12 @@ class CacheSettings:
         """The settings as JSON gives them back."""
         return dict(json.loads(json.dumps(asdict(self))))
 
+    def content(self) -> dict[str, Any]:
+        """The settings without ``source``, for who knows the frames themselves."""
+        values = self.plain()
+        del values["source"]
+        return values
+
 
 class BoundaryCache:
     """The points of a folder that `fill_cache` has filled.
@@ -145,6 +152,8 @@ class BoundaryCache:
 def describe_source(data: str, split: str, seed: int | None) -> str:
     """The words that name a data set and split in `CacheSettings`.
 
+    A folder is named by its whole path, links resolved, so it has one name.
+
     Args:
         data: the data set, as ``--data`` names it.
         split: part of the data set.
@@ -157,6 +166,9 @@ def describe_source(data: str, split: str, seed: int | None) -> str:
         >>> describe_source("synthetic:64", "train", 3)
         'synthetic:64, train, seed 3'
     """
+    name, _, where = data.partition(":")
+    if where and name in DATASETS and DATASETS[name].needs_path:
+        data = f"{name}:{_whole_path(where)}"
     return f"{data}, {split}" + ("" if seed is None else f", seed {seed}")
 
 
@@ -289,11 +301,47 @@ def squares_of(folder: Path) -> tuple[int, int]:
     return crops, seed
 
 
+def same_source(first: object, second: object) -> bool:
+    """Whether two texts name the same data, with a relative or a whole path.
+
+    Args:
+        first: what `describe_source` gives, or what version 0.1.0 wrote: the path as it was typed.
+        second: the same.
+
+    Returns:
+        True if they do.
+
+    Example:
+        >>> same_source("camvid:data, train", f"camvid:{Path.cwd()}/data, train")
+        True
+    """
+    if first == second or not (isinstance(first, str) and isinstance(second, str)):
+        return first == second
+    return _whole_source(first) == _whole_source(second)
+
+
+def _whole_source(text: str) -> str:
+    found = re.fullmatch(r"(.*), ([^,]*?)(?:, seed (-?\d+))?", text, re.DOTALL)
+    if found is None:
+        return text
+    data, split, seed = found.groups()
+    return describe_source(data, split, None if seed is None else int(seed))
+
+
+def _whole_path(path: str) -> str:
+    try:
+        return str(Path(path).expanduser().resolve())
+    except (OSError, RuntimeError, ValueError):  # no such user, a loop of links, a zero byte
+        return path
+
+
 def _check_settings(folder: Path, settings: CacheSettings) -> None:
     path = folder / _SETTINGS
     there, wanted = read_json(path), settings.plain()
     if not isinstance(there, dict) or there.keys() != wanted.keys():
         raise StorageError(f"{path}: does not hold the settings of boundary points")
+    if same_source(there["source"], wanted["source"]):
+        there["source"] = wanted["source"]
     different = [f"{key} ({there[key]} there, {wanted[key]} now)" for key in wanted
                  if there[key] != wanted[key]]  # fmt: skip
     if different:

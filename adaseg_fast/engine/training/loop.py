@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict
 from math import isfinite
@@ -13,9 +14,16 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from adaseg_fast.data.coverage import LabelCensus
 from adaseg_fast.engine.models.frames import Item
 from adaseg_fast.engine.training.batches import Batches
-from adaseg_fast.engine.training.checkpoint import Checkpoint, Parts, Position
+from adaseg_fast.engine.training.checkpoint import (
+    Checkpoint,
+    Parts,
+    Position,
+    finite_parameters,
+)
+from adaseg_fast.engine.training.identity import digest_of_frames
 from adaseg_fast.engine.training.options import TrainingOptions
 from adaseg_fast.engine.training.placement import Placement
 from adaseg_fast.engine.training.scalars import Scalars
@@ -48,8 +56,9 @@ def train(
 
     Raises:
         CheckpointError: The run cannot be resumed.
-        FloatingPointError: The loss became NaN or infinite.
-        ValueError: The frames make no batch.
+        FloatingPointError: The loss or a weight became NaN or infinite.
+        OSError: A file cannot be written, or a process that reads frames died.
+        ValueError: The frames make no batch, or a weight is NaN or infinite at the start.
 
     Example::
 
@@ -61,13 +70,18 @@ def train(
         raise ValueError(
             f"{len(batches.frames)} frames make no batch: at least two frames are needed"
         )
+    if not finite_parameters(module):
+        raise ValueError("the network has weights that are NaN or infinite before the first step")
     settings = {**settings, **asdict(schedule), **batches.settings, "amp": placement.amp}
+    del settings["checkpoint_steps"]  # changes no result
+    settings["data"] = digest_of_frames(batches.frames)
     optimizer = torch.optim.Adam([p for p in module.parameters() if p.requires_grad])
     parts = Parts(module, optimizer, placement.scaler())
     checkpoint = Checkpoint(options.output / "checkpoint.pt", parts, settings)
-    position = checkpoint.load() if options.resume else Position()
+    position = checkpoint.load(steps) if options.resume else Position()
     options.output.mkdir(parents=True, exist_ok=True)
     done = position.epoch * steps + position.step
+    warned = False
     with (
         Scalars(options.output if options.tensorboard and placement.first else None, done) as log,
         tqdm(
@@ -80,7 +94,21 @@ def train(
         run = _Run(batches, loss_of, options, checkpoint, log, bar)
         while position.epoch < schedule.epochs:
             position = run.epoch(position)
+            if not warned and batches.census.pixels:
+                warned = True
+                _warn_of_labels(batches, placement)
     return list(position.history)
+
+
+def _warn_of_labels(batches: Batches, placement: Placement) -> None:
+    """Warn of classes that occur in no frame of the first epoch, of all processes together."""
+    census = batches.census
+    counts = placement.total(torch.from_numpy(census.counts)).cpu().numpy()
+    whole = LabelCensus(census.ignore_index)
+    whole.counts += counts
+    text = whole.warning(batches.frames.info, "training")
+    if text is not None and placement.first:
+        warnings.warn(text, UserWarning, stacklevel=3)
 
 
 class _Run(NamedTuple):
@@ -106,8 +134,8 @@ class _Run(NamedTuple):
         }
         self.bar.set_postfix(epoch=record["epoch"], loss=f"{record['loss']:.4g}")
         following = Position(position.epoch + 1, history=(*position.history, record))
+        self._save(following)
         if placement.first:
-            self.checkpoint.save(following)
             write_json(self.options.output / "history.json", list(following.history))
         return following
 
@@ -119,13 +147,46 @@ class _Run(NamedTuple):
             learning_rate = schedule.learning_rate_at(done / (schedule.epochs * steps))
             device = placement.device
             batch = [(image.to(device), truth.to(device)) for image, truth in batch]
-            loss = _step(self.checkpoint.parts, self.loss_of(batch), learning_rate, placement)
+            loss = _step(self.checkpoint.parts, self._loss(batch), learning_rate, placement)
+            self._check_loss(loss)
             self.log.add(done, loss=loss, learning_rate=learning_rate)
             position.loss_sum += loss
             position.step += 1
             self.bar.update()
-            if every and position.step % every == 0 and position.step < steps and placement.first:
-                self.checkpoint.save(position)
+            if every and position.step % every == 0 and position.step < steps:
+                self._save(position)
+
+    def _loss(self, batch: list[Item]) -> tuple[Tensor, Tensor]:
+        try:
+            return self.loss_of(batch)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise ValueError(
+                "batch normalisation needs more than one value per channel: give a larger "
+                f"--batch-size or working size ({error})"
+            ) from error
+
+    def _check_loss(self, loss: float) -> None:
+        """Stop at a loss that is not finite; otherwise the weights it was computed with are good.
+
+        The weights of the last checkpoint are those if it was written just before this step.
+        """
+        if isfinite(loss):
+            self.checkpoint.prove()
+            return
+        left = self.checkpoint.withdraw() if self.options.placement.first else ""
+        raise FloatingPointError(f"the loss became {loss}: lower the learning rate; {left}")
+
+    def _save(self, position: Position) -> None:
+        """Write a checkpoint in the first process, if the weights are finite."""
+        if not finite_parameters(self.checkpoint.parts.module):
+            left = self.checkpoint.withdraw() if self.options.placement.first else ""
+            raise FloatingPointError(
+                f"weights became NaN or infinite: lower the learning rate; {left}"
+            )
+        if self.options.placement.first:
+            self.checkpoint.save(position)
 
 
 def _step(
@@ -141,9 +202,4 @@ def _step(
     parts.scaler.scale(share * placement.count).backward()  # type: ignore[no-untyped-call]
     parts.scaler.step(parts.optimizer)
     parts.scaler.update()
-    value = float(placement.total(share))
-    if not isfinite(value):
-        raise FloatingPointError(
-            f"the loss became {value}: lower the learning rate; the last checkpoint is still good"
-        )
-    return value
+    return float(placement.total(share))

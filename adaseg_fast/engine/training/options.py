@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 
 from adaseg_fast.data.transforms import Augmentation
@@ -36,8 +37,10 @@ class Schedule:
     def __post_init__(self) -> None:
         if self.epochs < 1:
             raise ValueError(f"epochs must be at least 1, got {self.epochs}")
-        if not self.learning_rate > 0:
-            raise ValueError(f"the learning rate must be positive, got {self.learning_rate}")
+        if not 0 < self.learning_rate < inf:
+            raise ValueError(
+                f"the learning rate must be positive and finite, got {self.learning_rate}"
+            )
         if not 0 < self.final_share <= 1:
             raise ValueError(
                 "the final share of the learning rate must lie above 0 and not above 1, "
@@ -49,6 +52,36 @@ class Schedule:
     def learning_rate_at(self, progress: float) -> float:
         """The learning rate after a share ``progress`` in [0, 1] of all steps."""
         return float(self.learning_rate * self.final_share**progress)
+
+
+def continues(output: Path, file: str, *, resume: bool, overwrite: bool) -> bool:
+    """Decide what a training does with what lies in its output folder.
+
+    Args:
+        output: the folder.
+        file: name of the trained network in it.
+        resume: continue an interrupted run.
+        overwrite: begin anew, whatever lies there.
+
+    Returns:
+        Whether the run continues from a checkpoint.
+
+    Raises:
+        FileExistsError: A trained network or an interrupted run would be lost.
+
+    Example:
+        >>> continues(Path("no/such/folder"), "model.safetensors", resume=True, overwrite=False)
+        False
+    """
+    checkpoint = output / "checkpoint.pt"
+    if resume and checkpoint.is_file():
+        return True
+    trained = (output / file).exists()
+    if (trained or checkpoint.exists()) and not overwrite:
+        there = "a trained network" if trained else "an interrupted run"
+        way = "there is no checkpoint to resume from" if resume else "--resume continues that run"
+        raise FileExistsError(f"{output}: holds {there}; {way}, --overwrite begins anew")
+    return False
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
@@ -49,6 +49,35 @@ def nearest_points(
         for _, labels in batch
     ]
     return torch.cat(nearest)
+
+
+@dataclass(frozen=True)
+class ViewAndPoints:
+    """From an image and its labels to the little that training needs of them.
+
+    Attributes:
+        view_size: ``(H', W')`` of the view.
+        size: ``(h, w)`` of the sampling tensor.
+        classes: numbers of the classes whose boundaries count; None for all.
+        ignore_index: label of pixels without a class.
+    """
+
+    view_size: tuple[int, int]
+    size: tuple[int, int]
+    classes: Classes
+    ignore_index: int
+
+    def __call__(self, item: Item) -> Item:
+        """The view ``(3, H', W')`` and the nearest boundary points ``(2, h, w)``.
+
+        Args:
+            item: an image ``(3, H, W)``, and its labels or boundary points that are known already.
+        """
+        image, truth = item
+        view = ops.sample(image[None], ops.uniform_sampling_tensor(self.view_size))[0]
+        if truth.ndim == 2:
+            truth = nearest_points([item], self.size, self.classes, self.ignore_index)[0]
+        return view, truth
 
 
 def proposal_loss(predicted: Tensor, nearest: Tensor, lam: float) -> Tensor:
@@ -130,7 +159,8 @@ def train_sampler(
 
     Raises:
         CheckpointError: The run cannot be resumed.
-        FloatingPointError: The loss became NaN or infinite.
+        FloatingPointError: The loss or a weight became NaN or infinite.
+        OSError: A file cannot be written, or a process that reads frames died.
         ValueError: There is no such loss, ``cache`` holds other points, or the frames make no
             batch.
 
@@ -151,19 +181,16 @@ def train_sampler(
     downsampler = AdaptiveDownsampler(network, config.view_size, config.size, trainable=True)
     forward = placement.forward_of(network)
 
-    def points_of(batch: list[Item]) -> Tensor:
-        if cache is not None:
-            return torch.stack([points for _, points in batch])
-        return nearest_points(batch, config.size, classes, frames.info.ignore_index)
-
     def loss_of(batch: list[Item]) -> tuple[Tensor, Tensor]:
         network.train()
         predicted = forward(views_of(downsampler, batch))
-        mean = LOSSES[loss](predicted, points_of(batch), config.lam)
+        nearest = torch.stack([points for _, points in batch])
+        mean = LOSSES[loss](predicted, nearest, config.lam)
         return mean * len(batch), mean.new_tensor(float(len(batch)))
 
     settings = {**asdict(config), "classes": classes, "loss": loss}
-    batches = Batches.of(frames, options, cache)
+    reduce = ViewAndPoints(config.view_size, config.size, classes, frames.info.ignore_index)
+    batches = Batches.of(frames, options, cache, reduce)
     history = train(network, batches, loss_of, options, settings)
     network.eval()
     result = {"loss": history[-1]["loss"]}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,10 +15,12 @@ from tqdm import tqdm
 from adaseg_fast import ops
 from adaseg_fast.data import SegmentationDataset
 from adaseg_fast.engine.models.config import SegmenterConfig
-from adaseg_fast.engine.models.files import save_model
+from adaseg_fast.engine.models.files import model_bytes, save_model
 from adaseg_fast.engine.models.frames import Item, views_of
 from adaseg_fast.engine.models.networks import build_segmenter
+from adaseg_fast.engine.models.probe import size_of_scores
 from adaseg_fast.engine.training.batches import Batches
+from adaseg_fast.engine.training.identity import digest_of_weights
 from adaseg_fast.engine.training.loop import train
 from adaseg_fast.engine.training.options import TrainingOptions
 from adaseg_fast.nn import AdaptiveDownsampler, AdaptiveSegmenter, DoubleUNet
@@ -86,6 +89,64 @@ def sample_labels(batch: list[Item], phi: Tensor, size: Sequence[int]) -> Tensor
     return torch.cat(labels).long()
 
 
+@dataclass(frozen=True)
+class UniformPoints:
+    """From an image and its labels to the uniform points of them: all that training needs.
+
+    Attributes:
+        size: ``(h, w)``, the working size.
+        score_size: ``(h', w')``, the size of the network's scores.
+    """
+
+    size: tuple[int, int]
+    score_size: tuple[int, int]
+
+    def __call__(self, item: Item) -> Item:
+        """The image ``(3, h, w)`` and the labels ``(h', w')`` of a pair of whole ones.
+
+        `downsample` and `sample_labels` change neither again.
+        """
+        image, labels = item
+        phi = ops.uniform_sampling_tensor(self.size)
+        points = ops.resize_sampling_tensor(phi, self.score_size)
+        return ops.sample(image[None], phi)[0], ops.sample(labels[None, None], points)[0, 0]
+
+
+def scores_loss(
+    scores: Tensor, labels: Tensor, weights: Tensor | None, ignore_index: int
+) -> tuple[Tensor, Tensor]:
+    """The cross-entropy of scores: softmax, or binary where one channel is the logit of class 1.
+
+    Args:
+        scores: ``(N, K, h, w)``.
+        labels: ``(N, h, w)``, int64.
+        weights: one per class; None weighs all alike.
+        ignore_index: label of pixels that do not count.
+
+    Returns:
+        The sum over all pixels, and the sum of their weights.
+
+    Example:
+        >>> labels = torch.tensor([[[0, 1, 255]]])
+        >>> total, norm = scores_loss(torch.zeros(1, 1, 1, 3), labels, None, 255)
+        >>> round(float(total / norm), 4), int(norm)
+        (0.6931, 2)
+    """
+    known = labels != ignore_index
+    norm = known.sum() if weights is None else weights[labels[known]].sum()
+    if scores.shape[1] > 1:
+        total = F.cross_entropy(scores, labels, weights, ignore_index=ignore_index, reduction="sum")
+        return total, norm
+    truth = labels[known]
+    total = F.binary_cross_entropy_with_logits(
+        scores[:, 0][known],
+        truth.to(scores.dtype),
+        None if weights is None else weights[truth],
+        reduction="sum",
+    )
+    return total, norm
+
+
 def class_weights(frames: SegmentationDataset, quiet: bool, most: int = 256) -> Tensor:
     """Weights 1 / ln(1.02 + share of pixels) of the classes, scaled to mean 1.
 
@@ -124,9 +185,10 @@ def train_segmenter(
     sampler: DoubleUNet | None = None,
     balance: bool = False,
 ) -> dict[str, float]:
-    """Train a base network by softmax cross-entropy on downsampled labels.
+    """Train a base network by cross-entropy on downsampled labels.
 
-    Writes ``model.safetensors``.
+    Writes ``model.safetensors``. For two classes a network may give one channel of scores: the
+    logit of class 1, trained by binary cross-entropy.
 
     Args:
         frames: the training frames.
@@ -140,9 +202,10 @@ def train_segmenter(
 
     Raises:
         CheckpointError: The run cannot be resumed.
-        FloatingPointError: The loss became NaN or infinite.
-        ValueError: ``sampler`` is missing or not wanted, the base network cannot be built, or the
-            frames make no batch.
+        FloatingPointError: The loss or a weight became NaN or infinite.
+        OSError: A file cannot be written, or a process that reads frames died.
+        ValueError: ``sampler`` is missing or not wanted; the base network cannot be built, gives
+            scores of another shape or cannot be saved; or the frames make no batch.
 
     Example::
 
@@ -155,6 +218,8 @@ def train_segmenter(
     placement = options.placement
     torch.manual_seed(options.seed)
     model = build_segmenter(config, sampler).to(placement.device)
+    size = size_of_scores(model.segmenter, config, placement.device)
+    model_bytes(model, config)  # what cannot be saved is found now
     weights = None
     if balance:
         quiet = options.quiet or not placement.first
@@ -166,14 +231,14 @@ def train_segmenter(
         small, phi = downsample(model, batch)
         scores = forward(small)
         labels = sample_labels(batch, phi, scores.shape[-2:])
-        total = F.cross_entropy(
-            scores, labels, weights, ignore_index=config.ignore_index, reduction="sum"
-        )
-        known = labels != config.ignore_index
-        return total, known.sum() if weights is None else weights[labels[known]].sum()
+        return scores_loss(scores, labels, weights, config.ignore_index)
 
     settings = {**config.plain(), "balance": balance}
-    history = train(model, Batches.of(frames, options), loss_of, options, settings)
+    if sampler is not None:
+        settings["sampler_weights"] = digest_of_weights(sampler)
+    reduce = UniformPoints(config.size, size) if sampler is None else None
+    batches = Batches.of(frames, options, reduce=reduce)
+    history = train(model, batches, loss_of, options, settings)
     model.eval()
     if placement.first:
         save_model(options.output / "model.safetensors", model, config)
