@@ -264,5 +264,5 @@ def test_a_model_with_other_channels_is_not_saved(tmp_path: Path) -> None:
     config = replace(config_of(3), network=STRIDED)
     model = AdaptiveSegmenter(network_factories.strided(4), UniformDownsampler((16, 24)))
     model.config = config
-    with pytest.raises(ValueError, match="must give 3 channels of scores, .* it gives 4"):
+    with pytest.raises(ValueError, match=r"must give 3 channels of scores, .* it gives 4"):
         adaseg_fast.save(model, tmp_path / "model.safetensors")
