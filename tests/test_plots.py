@@ -3,8 +3,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import cv2
 import numpy as np
+import pytest
 
 from adaseg_fast.plots import (
     class_bars,
@@ -99,3 +104,19 @@ def test_cost_figure_joins_each_series() -> None:
     assert (
         _decode(cost_against_quality([*points, ("adaptive", "32", 4e8, 0.3, 0.2)], "t")).std() > 8
     )
+
+
+@pytest.mark.parametrize("backend", ["nonsense", "module://gone"])
+def test_an_inherited_backend_is_no_concern(backend: str) -> None:
+    program = (
+        "import os, adaseg_fast.plots as plots, numpy as np; from matplotlib.figure import Figure;"
+        "plots.FigureCanvasAgg(Figure()).draw(); print(os.environ['MPLBACKEND'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"MPLBACKEND": backend},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == backend
