@@ -3,8 +3,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import cv2
 import numpy as np
+import pytest
 
 from adaseg_fast.plots import (
     class_bars,
@@ -114,3 +119,19 @@ def test_names_are_shown_as_they_are() -> None:
 def test_no_value_is_no_bar() -> None:
     bars = [class_bars(["a", "b"], [], [("model", [0.5, b])], "title") for b in (np.nan, 0.0)]
     assert not np.array_equal(*map(_decode, bars)), "a bar of 0 has its number"
+
+
+@pytest.mark.parametrize("backend", ["nonsense", "module://gone"])
+def test_an_inherited_backend_is_no_concern(backend: str) -> None:
+    program = (
+        "import os, adaseg_fast.plots as plots, numpy as np; from matplotlib.figure import Figure;"
+        "plots.FigureCanvasAgg(Figure()).draw(); print(os.environ['MPLBACKEND'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"MPLBACKEND": backend},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == backend

@@ -65,7 +65,7 @@ def test_more_workers_than_any_machine_has(
 ) -> None:
     how = ("--ceiling", 16, "--workers", 10**6, "--output", tmp_path)
     assert run("evaluate", *data, *how) == 1
-    assert "workers must be from 0 to 256, got 1000000" in capsys.readouterr().err
+    assert "--workers must be at most 256, got 1000000" in capsys.readouterr().err
 
 
 def test_plot_of_other_targets_is_refused(

@@ -50,7 +50,7 @@ def test_errors_are_one_line(
     assert "Traceback" not in printed
 
 
-@pytest.mark.parametrize("size", ["1", "4x", "4x4x4", "big", "-8"])
+@pytest.mark.parametrize("size", ["1", "4x", "4x4x4", "big", "-8", "1000000", "9" * 5000, "²"])
 def test_sizes_that_are_none(size: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         main(["evaluate", "--data", "synthetic", "--output", "o", f"--ceiling={size}"])

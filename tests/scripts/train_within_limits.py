@@ -25,7 +25,7 @@ def main() -> None:
             ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", "/dev/shm"], check=True
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
-    frames = SyntheticScenes(2 * batch, size=(256, 256))
+    frames = SyntheticScenes(2 * batch, size=(96, 96))
     plain = Augmentation(flip=0, contrast=0, brightness=0, noise=0)
     how: dict[str, Any] = {"batch_size": batch, "seed": 0, "workers": 4}
     for name, reduce in (("whole", None), ("reduced", UniformPoints((16, 16), (16, 16)))):

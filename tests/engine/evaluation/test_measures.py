@@ -99,5 +99,5 @@ def test_unknown_choices() -> None:
         Measures(SCENES.info, ["iou", "dice"])
     with pytest.raises(ValueError, match="crop must be 'square' or 'none', got 'round'"):
         cropped(SCENES[0], "round")
-    with pytest.raises(ValueError, match="workers must not be negative, got -1"):
+    with pytest.raises(ValueError, match="workers must be from 0 to 256, got -1"):
         MeasureOptions(workers=-1)
