@@ -64,8 +64,9 @@ class _Tracer(fx.Tracer):
 
 def _networks(module: nn.Module) -> Iterator[nn.Module]:
     """The networks within ``module``, each of which it calls as a whole."""
-    segmenter = isinstance(module, AdaptiveSegmenter)
-    if segmenter and type(module).forward is AdaptiveSegmenter.forward:
+    if isinstance(module, AdaptiveSegmenter) and (
+        type(module).forward is AdaptiveSegmenter.forward
+    ):
         yield from _networks(module.segmenter)
         yield from _networks(module.downsampler)
     elif type(module) is AdaptiveDownsampler:
