@@ -8,20 +8,12 @@
 #include <cstring>
 
 #include "core/barycentric.h"
-#include "cpu/common/clones.h"
 #include "cpu/common/grid.h"
 #include "cpu/common/huge_pages.h"
+#include "cpu/common/targets.h"
 #include "cpu/kernels.h"
 
 namespace adaseg {
-
-// row[first[k] + t] = start[k * stride] + t * change[k * stride] for the pixels of span k, which
-// end where span k + 1 begins; up to `overhang` more are written.
-constexpr int64_t overhang = 16;
-void fill_lines(const float *start, const float *change, int64_t stride, const int32_t *first,
-                int64_t spans, float *row);
-void fill_lines(const double *start, const double *change, int64_t stride, const int32_t *first,
-                int64_t spans, double *row);
 
 namespace {
 
@@ -123,7 +115,8 @@ void fill_simple(const Grid &grid, const std::vector<R> &values, int64_t channel
             const int64_t count = static_cast<int64_t>(first.size());
             first.push_back(static_cast<int32_t>(width));
             for (int64_t c = 0; c < channels; ++c) {
-                fill_lines(&start[c], &change[c], channels, first.data(), count, row_buffer.data());
+                loops().in<R>().fill_lines(&start[c], &change[c], channels, first.data(), count,
+                                           row_buffer.data());
                 store_row(row_buffer.data(), width, out + c * pixels + row * width);
             }
         }
@@ -150,42 +143,7 @@ void fill_folded(const Grid &grid, const std::vector<R> &values, int64_t channel
     }
 }
 
-template <class R>
-inline void fill_all(const R *start, const R *change, int64_t stride, const int32_t *first,
-                     int64_t spans, R *row) {
-    for (int64_t k = 0; k < spans; ++k) {
-        const R value = start[k * stride], step = change[k * stride];
-        R *pixel = row + first[k];
-        for (int32_t from = 0; from < first[k + 1] - first[k]; from += overhang)
-            for (int32_t t = 0; t < overhang; ++t)
-                pixel[from + t] = value + static_cast<R>(from + t) * step;
-    }
-}
-
-#ifdef ADASEG_VECTORS
-inline void fill_all(const float *start, const float *change, int64_t stride, const int32_t *first,
-                     int64_t spans, float *row) {
-    for (int64_t k = 0; k < spans; ++k) {
-        const float value = start[k * stride], step = change[k * stride];
-        for (int32_t from = 0; from < first[k + 1] - first[k]; from += overhang) {
-            const Float16 pixels = value + (ramp + static_cast<float>(from)) * step;
-            std::memcpy(row + first[k] + from, &pixels, sizeof pixels);
-        }
-    }
-}
-#endif
-
 } // namespace
-
-ADASEG_CLONES void fill_lines(const float *start, const float *change, int64_t stride,
-                              const int32_t *first, int64_t spans, float *row) {
-    fill_all(start, change, stride, first, spans, row);
-}
-
-ADASEG_CLONES void fill_lines(const double *start, const double *change, int64_t stride,
-                              const int32_t *first, int64_t spans, double *row) {
-    fill_all(start, change, stride, first, spans, row);
-}
 
 void interpolate(const View &scores, const View &phi, const View &out, Diagonal diagonal,
                  int threads) {

@@ -15,44 +15,31 @@
 
 namespace adaseg {
 
-// The scores of one class, or the mean of several, at the corners of a triangle.
-template <class R> struct Lead {
-    R at[3];
-};
-// Writes the numbers of the classes that no lead beats at all three corners, and returns their
-// count. The scores at[k] must be readable up to a multiple of 16.
-int64_t find_unbeaten(const float *const (&at)[3], const Lead<float> (&leads)[4], int64_t classes,
-                      int32_t *number);
-int64_t find_unbeaten(const double *const (&at)[3], const Lead<double> (&leads)[4], int64_t classes,
-                      int32_t *number);
-
-// The classes left in a triangle, numbers ascending, and their scores as planes. Each array is
-// readable up to a multiple of 16.
-struct Planes {
+// The classes left in a triangle, numbers ascending, and their scores as planes; PlaneArrays says
+// more.
+template <class R> struct Planes {
     int64_t count = 0;
     std::vector<int32_t> number;
     std::vector<double> base, by_row, by_col;
+    std::vector<R> step, start;
 
     explicit Planes(int64_t classes) {
         const size_t padded = (classes + 15) / 16 * 16;
         number.resize(padded);
         for (auto *plane : {&base, &by_row, &by_col})
             plane->resize(padded);
+        for (auto *plane : {&step, &start})
+            plane->resize(padded);
+    }
+
+    PlaneArrays<R> arrays() {
+        return {count,         number.data(), base.data(), by_row.data(),
+                by_col.data(), step.data(),   start.data()};
     }
 };
 
-// Labels up to `span_block` pixels of a row, the first one at (dr, dc) from the planes' origin. The
-// unnamed argument is of the type to compute in. Labels are written in whole vectors.
-constexpr int64_t span_block = 64;
+constexpr int64_t span_block = 64; // pixels that a loop labels at once
 template <class L> using SpanLabels = L[span_block];
-void label_span(const Planes &planes, double dr, double dc, int64_t count, float,
-                SpanLabels<uint8_t> &labels);
-void label_span(const Planes &planes, double dr, double dc, int64_t count, float,
-                SpanLabels<int32_t> &labels);
-void label_span(const Planes &planes, double dr, double dc, int64_t count, double,
-                SpanLabels<uint8_t> &labels);
-void label_span(const Planes &planes, double dr, double dc, int64_t count, double,
-                SpanLabels<int32_t> &labels);
 
 // Copies a few bytes, up to about 64, which is cheaper than a call of memcpy.
 inline void copy_few(const uint8_t *from, int64_t bytes, uint8_t *to) {
@@ -96,7 +83,8 @@ public:
                 leads[w].at[k] = at[k][scores_.best(corners.v[w])];
         for (int k = 0; k < 3; ++k)
             leads[3].at[k] = (leads[0].at[k] + leads[1].at[k] + leads[2].at[k]) / R(3);
-        planes_.count = find_unbeaten(at, leads, scores_.classes(), planes_.number.data());
+        planes_.count =
+            loops().in<R>().find_unbeaten(at, leads, scores_.classes(), planes_.number.data());
         if (planes_.count == 0) // as happens where scores are NaN or infinite
             planes_.number[planes_.count++] = scores_.best(corners.v[0]);
         const WeightGradients g = weight_gradients(p, bits);
@@ -110,6 +98,7 @@ public:
             planes_.base[k] = s[0];
             planes_.by_row[k] = slope.row;
             planes_.by_col[k] = slope.col;
+            planes_.step[k] = static_cast<R>(slope.col);
         }
         if (planes_.count == 2)
             divide();
@@ -195,16 +184,20 @@ private:
 
     // Labels the first pixels of [first, last), as many as a block holds; returns their number.
     template <class L>
-    int64_t label(int64_t row, int64_t first, int64_t last, SpanLabels<L> &labels) const {
+    int64_t label(int64_t row, int64_t first, int64_t last, SpanLabels<L> &labels) {
         const int64_t count = std::min(last - first, span_block);
-        label_span(planes_, static_cast<double>(row) - origin_row_,
-                   static_cast<double>(first) - origin_col_, count, R{}, labels);
+        const double dr = static_cast<double>(row) - origin_row_,
+                     dc = static_cast<double>(first) - origin_col_;
+        if constexpr (sizeof(L) == 1)
+            loops().in<R>().label_bytes(planes_.arrays(), dr, dc, count, labels);
+        else
+            loops().in<R>().label_words(planes_.arrays(), dr, dc, count, labels);
         return count;
     }
 
     const VertexScores<T> &scores_;
     VertexCache<T> vertex_;
-    Planes planes_;
+    Planes<R> planes_;
     double origin_row_ = 0, origin_col_ = 0, divide_col_ = 0, divide_by_row_ = 0;
     int left_ = 0; // of two classes, which one wins to the left of the line
     bool level_ = false, steep_ = false;
