@@ -95,7 +95,8 @@ def solve_sampling(
 ) -> NDArray[np.float64]:
     """Minimiser of eq. (2) subject to eq. (3) for boundary points ``targets``, both (N, 2, h, w).
 
-    With ``homogeneous`` the fixed borders are all 0: the linear part of the solution.
+    With ``homogeneous`` the fixed borders are all 0: the linear part of the solution. Without it
+    no coordinate leaves the range of its targets and the borders, 0 and 1: it is a mean of them.
     """
     _, _, h, w = targets.shape
     solution = np.empty(targets.shape, np.float64)
@@ -104,7 +105,20 @@ def solve_sampling(
     solution[:, 0] = _solve_rows(wanted[:, 0], fixed_rows(h, w, lam), last)
     across = wanted[:, 1].swapaxes(1, 2)
     solution[:, 1] = _solve_rows(across, fixed_rows(w, h, lam), last).swapaxes(1, 2)
+    if not homogeneous:
+        keep_in_range(solution, wanted)
     return solution
+
+
+def keep_in_range(solution: NDArray[Any], targets: NDArray[Any]) -> None:
+    """Move coordinates, in place, that rounding has moved beyond the targets and the borders.
+
+    A solution is a mean of its targets and of the borders, 0 and 1. Both arguments are (..., h, w),
+    a plane for each coordinate.
+    """
+    least = np.minimum(targets.min((-2, -1), keepdims=True), 0)
+    most = np.maximum(targets.max((-2, -1), keepdims=True), 1)
+    np.clip(solution, least, most, out=solution)
 
 
 def _solve_rows(wanted: NDArray[np.float64], system: FixedRows, last: float) -> NDArray[np.float64]:

@@ -194,14 +194,44 @@ def interpolate(scores: Array, phi: Array, out: Array, diagonal: int, threads: i
     for n in range(len(phi)):
         faces, weights, found = _rasterize_item(phi[n], out.shape[2:], diagonal)
         corner = _corner_scores(scores[n], faces, found)
-        out[n] = np.einsum("ckhw,khw->chw", corner.astype(np.float64), weights)
+        out[n] = _blend(corner.astype(np.float64), weights)
+
+
+def _blend(corner: Array, weights: Array) -> Array:
+    """(C, 3, H, W) scores at corners, (3, H, W) weights -> (C, H, W) values, as csrc/core/blend.h.
+
+    Corners of weight 0 do not count. Of the others a NaN makes the value NaN, else -inf makes it
+    -inf, else +inf makes it +inf.
+    """
+    counts = weights > 0
+    scores = np.where(counts, corner, 0.0)
+    least = np.where(counts, corner, np.inf).min(1)
+    most = np.where(counts, corner, -np.inf).max(1)
+    with np.errstate(invalid="ignore", over="ignore"):
+        values = np.clip((scores * weights).sum(1), least, most)
+    values = np.where(most == np.inf, np.inf, values)
+    values = np.where(least == -np.inf, -np.inf, values)
+    values = np.where(np.isnan(scores).any(1), np.nan, values)
+    found: Array = np.where(counts.any(0), values, 0.0)
+    return found
+
+
+def best_class(values: Array) -> NDArray[np.int64]:
+    """(N, C, H, W) -> (N, H, W): the lowest on a tie. NaN never wins; 0 where all are NaN."""
+    most = values[:, 0].copy()
+    best = np.zeros(most.shape, np.int64)
+    for number in range(1, values.shape[1]):
+        value = values[:, number]
+        better = (value > most) | (np.isnan(most) & ~np.isnan(value))
+        best[better], most[better] = number, value[better]
+    return best
 
 
 def interpolate_argmax(scores: Array, phi: Array, out: Array, diagonal: int, threads: int) -> None:
     """The class with the highest interpolated score, the lowest on a tie."""
     values = np.zeros((*scores.shape[:2], *out.shape[1:]), _compute_type(scores.dtype))
     interpolate(scores, phi, values, diagonal, threads)
-    out[...] = values.argmax(1)
+    out[...] = best_class(values)
     uncovered = 255 if out.dtype == np.uint8 else -1
     for n in range(len(phi)):
         faces, _, _ = _rasterize_item(phi[n], out.shape[1:], diagonal)
@@ -220,7 +250,8 @@ def interpolate_backward(
     """Add weight * gradient of each pixel to its corners.
 
     For ``phi``: a corner that moves by d changes the affine function of its triangle by minus its
-    slope times d, weighted as the corner is.
+    slope times d, weighted as the corner is. A channel with a score at a corner that is not finite
+    counts as level.
     """
     height, width = grad.shape[2:]
     bits = lattice_bits(height, width)
@@ -238,9 +269,10 @@ def interpolate_backward(
             corners = list(triangle.corners)
             to_scores[:, corners] += share  # three different vertices
             a, b, c = (np.array(p, np.float64) / 2.0**bits for p in triangle.points)
+            finite = np.isfinite(flat[:, corners]).all(1)
+            first, *others = (np.where(finite, flat[:, v], 0.0) for v in corners)
             plane = np.linalg.solve(  # gradient of the affine function, (2, C)
-                np.stack([b - a, c - a]),
-                np.stack([flat[:, v] - flat[:, corners[0]] for v in corners[1:]]),
+                np.stack([b - a, c - a]), np.stack([other - first for other in others])
             )
             for k, vertex in enumerate(corners):
                 to_phi[:, vertex] -= plane @ share[:, k] * [max(height - 1, 1), max(width - 1, 1)]

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 DIAGONALS = {"delaunay": 0, "main": 1, "anti": 2}  # as the kernels number them
 
+MOST_THREADS = 1024  # starting many thousands fails, and aborts the process
+
 LARGEST_SIZE = 2**30  # rows or columns: so that columns beyond the image fit 31 bits, too
 
 

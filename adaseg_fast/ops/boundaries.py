@@ -215,7 +215,11 @@ def _solve_by_products(targets: Tensor, lam: float = 1.0, homogeneous: bool = Fa
     wanted = targets.float() if targets.element_size() < 4 else targets
     _solve_rows(out[:, 0], wanted[:, 0], lam, homogeneous)
     _solve_rows(out[:, 1].mT, wanted[:, 1].mT, lam, homogeneous)
-    return out
+    if homogeneous:
+        return out
+    # A solution is a mean of targets and of the borders, 0 and 1.
+    least, most = targets.amin((2, 3), keepdim=True), targets.amax((2, 3), keepdim=True)
+    return out.clamp_(least.clamp(max=0.0), most.clamp(min=1.0))
 
 
 class _Solve(torch.autograd.Function):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from adaseg_fast.backends import specs
+from adaseg_fast.backends.logit import two_classes
 from adaseg_fast.ops._arrays import Call, check_devices, new
 from adaseg_fast.ops._register import (
     register,
@@ -91,10 +92,13 @@ def interpolate(
     """Interpolate scores from the sampling grid to every pixel (sec. 3.3).
 
     The interpolation is barycentric on the triangles of the grid: affine functions are reproduced,
-    and no value leaves the range of its triangle's corners. It equals
+    and no value leaves the range of its triangle's corners. A corner of weight 0 does not count; of
+    the others a NaN makes the value NaN, else -inf (a class that is ruled out) makes it -inf, else
+    +inf makes it +inf. It equals
     ``scipy.interpolate.griddata``, which the paper uses, wherever Delaunay's triangulation keeps
     the edges of the grid. Differentiable once, in ``scores`` and ``phi``; the gradients are
-    deterministic.
+    deterministic. Where a score is not finite, its channel adds nothing to the gradient of ``phi``
+    from the triangles around it.
 
     Args:
         scores: (N, C, h, w) floating point; float16 and bfloat16 are computed in float32.
@@ -128,7 +132,9 @@ def interpolate_argmax(
     """Compute ``interpolate(scores, phi, size).argmax(1)`` without the scores at full resolution.
 
     The lowest class wins a tie. The result differs from that of the two steps only where the two
-    best scores differ by less than 1e-5 of the largest. Not differentiable.
+    best scores differ by less than 1e-5 of the largest finite score of the triangle's corners. NaN
+    never wins; where every class is NaN the label is 0. A single channel is a logit: class 1 where
+    its value is above 0, else class 0. Not differentiable.
 
     Args:
         scores: (N, C, h, w) floating point, C at least 1.
@@ -216,8 +222,9 @@ def _argmax_fill(
 ) -> None:
     call = Call(phi)
     rule = specs.DIAGONALS[diagonal]
+    classes = two_classes(torch, scores)  # its memory must outlive the call
     call.kernels.interpolate_argmax(
-        call.array(scores), call.array(phi), call.out(out), rule, call.threads
+        call.array(classes), call.array(phi), call.out(out), rule, call.threads
     )
 
 

@@ -4,6 +4,7 @@
 // weight leaves [0, 1], however thin the triangle is.
 #pragma once
 
+#include "core/finite.h"
 #include "core/lattice.h"
 
 namespace adaseg {
@@ -51,6 +52,14 @@ struct Slope {
 ADASEG_HD Slope slope_of(const double (&value)[3], const WeightGradients &g) {
     const double d1 = value[1] - value[0], d2 = value[2] - value[0];
     return {d1 * g.row[1] + d2 * g.row[2], d1 * g.col[1] + d2 * g.col[2]};
+}
+
+// The same, for gradients: a function with a value that is not finite counts as level. So a class
+// that is ruled out by -inf moves no vertex.
+ADASEG_HD Slope finite_slope_of(const double (&value)[3], const WeightGradients &g) {
+    if (!is_finite(value[0]) || !is_finite(value[1]) || !is_finite(value[2]))
+        return {0.0, 0.0};
+    return slope_of(value, g);
 }
 
 } // namespace adaseg

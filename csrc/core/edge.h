@@ -18,6 +18,13 @@ ADASEG_HD int64_t first_row(int32_t row, const Lattice &lattice) {
     return ((row + one - 1) >> lattice.bits) + (row == lattice.row_extent << lattice.bits);
 }
 
+// First pixel row at or beyond a point of an edge whose row is `whole` lattice units, or a fraction
+// of a unit more. The fraction lies beyond all pixels of its unit's row, but never beyond the far
+// border's, which are moved inwards by less than any fraction.
+ADASEG_HD int64_t first_row_beyond(int32_t whole, bool fraction, const Lattice &lattice) {
+    return fraction ? (whole >> lattice.bits) + 1 : first_row(whole, lattice);
+}
+
 // Exchanges two corners of a triangle if the first lies below the second; returns whether it did.
 template <class Vertex>
 ADASEG_HD bool exchange_if_below(Point &p, Point &q, Vertex &of_p, Vertex &of_q) {

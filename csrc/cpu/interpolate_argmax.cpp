@@ -61,11 +61,13 @@ private:
         const double ahead = static_cast<double>(from[a]) - from[b];
         const double behind = static_cast<double>(to[b]) - to[a];
         double part = ahead / (ahead + behind);
-        part = part >= 0.0 && part <= 1.0 ? part : 0.5; // NaN, where scores are infinite
+        // NaN where scores are infinite or huge. No triangle at the edge is parted by a line then:
+        // which label the edge has is of no concern, as long as both triangles say the same.
+        part = part >= 0.0 && part <= 1.0 ? part : 0.5;
         const int32_t begin = grid_.points[upper].row, end = grid_.points[lower].row;
         const double down = part * (end - begin);
         const int32_t whole = static_cast<int32_t>(down);
-        return {a, b, first_row(begin + whole + (whole < down), grid_.lattice)};
+        return {a, b, first_row_beyond(begin + whole, whole < down, grid_.lattice)};
     }
 
     // The regions that begin at the left border of the image.

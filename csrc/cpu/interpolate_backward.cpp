@@ -67,7 +67,7 @@ void add_motion(const Grid &grid, const Corners &corners, const View &scores, in
             s[k] = static_cast<double>(scores.item<T>(
                 n)[c * scores.strides[1] + (corners.v[k] / grid.cols) * scores.strides[2] +
                    (corners.v[k] % grid.cols) * scores.strides[3]]);
-        const Slope by = slope_of(s, g);
+        const Slope by = finite_slope_of(s, g);
         for (int k = 0; k < 3; ++k) {
             motion[k][0] -= sums[3 * c + k] * by.row * static_cast<double>(grid.lattice.row_extent);
             motion[k][1] -= sums[3 * c + k] * by.col * static_cast<double>(grid.lattice.col_extent);

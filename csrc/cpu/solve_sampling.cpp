@@ -8,6 +8,7 @@
 #include <cmath>
 #include <vector>
 
+#include "core/blend.h"
 #include "cpu/common/parallel.h"
 #include "cpu/common/targets.h"
 #include "cpu/kernels.h"
@@ -89,15 +90,33 @@ template <class R> struct System {
         if (w > 2)
             fill(cols, last, {from + strides[1], strides[3], strides[2], strides[0]},
                  {to + h * w, 1, w, 2 * h * w}, items, coefficients);
-        for (int64_t p = 0; p < items; ++p) {
+        for (int64_t p = 0; p < items; ++p, from += strides[0], to += 2 * h * w) {
+            if (last != R(0)) {
+                clamp(from, strides, to);
+                clamp(from + strides[1], strides, to + h * w);
+            }
             std::fill(to, to + w, R(0));
             std::fill(to + (h - 1) * w, to + h * w, last);
-            to += h * w;
-            for (int64_t i = 0; i < h; ++i, to += w) {
-                to[0] = R(0);
-                to[w - 1] = last;
+            for (int64_t i = h; i < 2 * h; ++i) {
+                to[i * w] = R(0);
+                to[i * w + w - 1] = last;
             }
         }
+    }
+
+private:
+    // A solution is a mean of targets and of the borders, 0 and 1: rounding must not take it out of
+    // their range. NaN stays NaN.
+    void clamp(const R *from, const int64_t *strides, R *to) const {
+        R least = 0, most = 1;
+        for (int64_t i = 0; i < h; ++i)
+            for (int64_t j = 0; j < w; ++j) {
+                const R target = from[i * strides[2] + j * strides[3]];
+                least = target < least ? target : least;
+                most = target > most ? target : most;
+            }
+        for (int64_t k = 0; k < h * w; ++k)
+            to[k] = clamp_between(to[k], least, most);
     }
 };
 
@@ -122,8 +141,7 @@ void solve_sampling(const View &targets, const View &out, double lam, bool homog
         using R = typename Compute<T>::type;
         const System<R> &system = system_for<R>(h, w, lam);
         const R last = homogeneous ? R(0) : R(1);
-        const int64_t values = 2 * h * w,
-                      pieces = std::min<int64_t>(items, 4 * std::max(threads, 1));
+        const int64_t values = 2 * h * w, pieces = std::min<int64_t>(items, 4 * bounded(threads));
         parallel_for(pieces, items * values > 16384 ? threads : 1, [&](int64_t k) {
             std::vector<R> coefficients(system.room());
             const Range range = piece(items, pieces, k);

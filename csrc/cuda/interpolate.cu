@@ -4,6 +4,7 @@
 // weights and goes through the channels, writing 16 bytes at a time. The scores are small and stay
 // in the cache: the time goes into writing the output.
 #include "core/barycentric.h"
+#include "core/blend.h"
 #include "cuda/device/faces.h"
 #include "cuda/kernels.h"
 
@@ -52,10 +53,7 @@ template <class T, class Offset> struct InterpolatePixels {
             Values<T> values;
             ADASEG_UNROLL(4)
             for (int n = 0; n < count; ++n)
-                values.at[n] = covered[n] ? T(static_cast<R>(plane[corner[n][0]]) * weight[n][0] +
-                                              static_cast<R>(plane[corner[n][1]]) * weight[n][1] +
-                                              static_cast<R>(plane[corner[n][2]]) * weight[n][2])
-                                          : T(0.0f);
+                values.at[n] = covered[n] ? value_of(plane, corner[n], weight[n]) : T(0.0f);
             T *to = out + (item * channels + c) * pixels + pixel;
             if (aligned) {
                 *reinterpret_cast<Values<T> *>(to) = values;
@@ -69,6 +67,13 @@ template <class T, class Offset> struct InterpolatePixels {
     }
 
 private:
+    static ADASEG_DEVICE T value_of(const T *plane, const Offset (&corner)[3],
+                                    const R (&weight)[3]) {
+        const R scores[3] = {static_cast<R>(plane[corner[0]]), static_cast<R>(plane[corner[1]]),
+                             static_cast<R>(plane[corner[2]])};
+        return T(blend(scores, weight));
+    }
+
     ADASEG_DEVICE bool weigh(int64_t item, int64_t pixel, R (&weight)[3],
                              Offset (&corner)[3]) const {
         const int32_t face = faces[item * grids.pixels() + pixel];

@@ -5,6 +5,7 @@
 // corner's winner beats at all three corners. Four launches; where all grids are simple, the second
 // and the third return at once.
 #include "core/barycentric.h"
+#include "core/blend.h"
 #include "cuda/device/faces.h"
 #include "cuda/kernels.h"
 
@@ -12,7 +13,8 @@ namespace adaseg::cuda {
 
 namespace {
 
-// Each vertex's best class; the lowest on a tie. NaN never wins, except in class 0.
+// Each vertex's best class; the lowest on a tie. NaN never wins; where all are NaN, class 0 is
+// best.
 template <class T> struct FindBest {
     using R = typename Compute<T>::type;
 
@@ -28,8 +30,9 @@ template <class T> struct FindBest {
         ADASEG_UNROLL(8)
         for (int64_t c = 1; c < classes; ++c) {
             const R value = static_cast<R>(from[c * scores.strides[1]]);
-            found = value > most ? static_cast<int32_t>(c) : found;
-            most = value > most ? value : most;
+            const bool better = beats(value, most);
+            found = better ? static_cast<int32_t>(c) : found;
+            most = better ? value : most;
         }
         best[item * rows * cols + v] = found;
     }
@@ -133,10 +136,11 @@ private:
             for (uint32_t left = word < words ? keep[word] : all_of_word(word); left != 0;
                  left &= left - 1) {
                 const int64_t c = word * 32 + lowest_bit(left);
-                R value = 0;
+                R corner_scores[3];
                 for (int n = 0; n < 3; ++n)
-                    value += static_cast<R>(from[n][c * scores.strides[1]]) * weight[n];
-                if (found < 0 || value > most) {
+                    corner_scores[n] = static_cast<R>(from[n][c * scores.strides[1]]);
+                const R value = blend(corner_scores, weight);
+                if (found < 0 || beats(value, most)) {
                     most = value;
                     found = static_cast<int32_t>(c);
                 }

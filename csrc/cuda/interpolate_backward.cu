@@ -178,7 +178,7 @@ private:
             for (int n = 0; n < 3; ++n)
                 s[n] = scores.read_float(from[n] + c * scores.strides[1]);
             const double sum = sums.total(item, c, k, triangle);
-            const Slope slope = slope_of(s, g);
+            const Slope slope = finite_slope_of(s, g);
             by_row += sum * slope.row;
             by_col += sum * slope.col;
         }

@@ -112,7 +112,7 @@ def test_nothing_is_left_of_an_empty_batch(backend: str, name: str) -> None:
 @every_call
 @every_backend
 def test_threads_of_any_number(backend: str, name: str) -> None:
-    """None, none at all, and far more than there is work for."""
+    """None, and far more than there is work for; none at all and thousands are refused."""
     if name == "sampling_energy":
         pytest.skip("takes no number of threads")
     inputs, _ = CALLS[name]
@@ -121,7 +121,10 @@ def test_threads_of_any_number(backend: str, name: str) -> None:
     rest = sized.get(function.__name__, (SIZE,))
     with backends.use_backend(backend):
         expected = function(*inputs, *rest, threads=1)
-        for threads in (None, 0, -1, 100):
+        for threads in (-1, 0, 1025, 2**30, 2**31 - 1):
+            with pytest.raises(ValueError, match=f"threads must be from 1 to 1024, got {threads}"):
+                function(*inputs, *rest, threads=threads)
+        for threads in (None, 100, 1024):
             found = function(*inputs, *rest, threads=threads)
             if function is backends.rasterize:
                 assert_same(found[0], expected[0])

@@ -15,8 +15,8 @@ from adaseg_fast import backends
 from adaseg_fast.backends.cuda import CudaKernels
 from adaseg_fast.backends.specs import DIAGONALS as RULES
 from adaseg_fast.ops._addresses import address_of
-from support.arrays import DIAGONALS, LAYOUTS, Array, with_layout
-from support.compare import assert_close, assert_same, count_flips
+from support.arrays import DIAGONALS, LAYOUTS, Array, special_scores, with_layout
+from support.compare import assert_close, assert_same, assert_values, count_flips
 from support.cuda_host import HostScratch
 from support.grids import GRID_KINDS, Case, cases, grids, patchwork
 
@@ -196,6 +196,48 @@ def test_argmax_where_nothing_covers(kind: str, classes: int, dtype: Any) -> Non
     assert (
         count_flips(backends.interpolate_argmax(scores, phi, (40, 33)), scores, phi, (40, 33)) < 20
     )
+
+
+@any_case
+@given(case=cases())
+def test_any_scores_on_any_grid(case: Case) -> None:
+    """Infinite, NaN and huge ones, and a single channel, which is a logit."""
+    for channels in (1, 4):
+        shape = (len(case.phi), channels, *case.phi.shape[2:])
+        scores = special_scores(case.rng, shape, case.rng.choice(FLOATS))
+        exact = expected("interpolate", scores.astype(np.float64), case.phi, case.size)
+        assert_values(backends.interpolate(scores, case.phi, case.size), exact, scores)
+        labels = backends.interpolate_argmax(scores, case.phi, case.size)
+        two = scores if channels > 1 else np.concatenate([np.zeros_like(scores), scores], 1)
+        count_flips(labels, two, case.phi, case.size)
+
+
+@any_case
+@given(case=cases())
+def test_no_value_leaves_the_range_of_its_corners(case: Case) -> None:
+    shape = (len(case.phi), 2, *case.phi.shape[2:])
+    scores = case.rng.normal(size=shape).astype(case.rng.choice(FLOATS))
+    scores[:, 1] = case.rng.integers(0, 2, shape[2:])
+    values = backends.interpolate(scores, case.phi, case.size)
+    corners, (faces, _) = (
+        backends.triangles(case.phi, case.size),
+        backends.rasterize(case.phi, case.size),
+    )
+    for n in range(len(scores)):
+        at_corners = scores[n].reshape(2, -1)[:, corners[n][faces[n]]]
+        assert (values[n] >= at_corners.min(-1)).all()
+        assert (values[n] <= at_corners.max(-1)).all()
+
+
+def test_infinite_scores_move_no_vertex() -> None:
+    rng = np.random.default_rng(0)
+    phi = grids("moved", (5, 6), (40, 33))
+    scores, grad = rng.normal(size=(1, 3, 5, 6)), rng.normal(size=(1, 3, 40, 33))
+    scores[:, 1] = 0
+    level = backward("cuda_host", grad, scores, phi)
+    scores[:, 1] = -np.inf
+    for found, wanted in zip(backward("cuda_host", grad, scores, phi), level, strict=True):
+        assert_same(found, wanted)
 
 
 def test_a_tie_is_the_lowest_class() -> None:

@@ -23,12 +23,15 @@ struct Gradients {
     std::vector<Sum> phi;    // (2, h, w)
 };
 
-// `g` times the change of a triangle's affine function along a coordinate axis, per unit of phi.
+// `g` times the change of a triangle's affine function along a coordinate axis, per unit of phi; 0
+// where a score is not finite.
 inline Sum slope(const Ownership &owners, const Plain &t, const long double (&s)[3], int axis,
                  long double g) {
     const long double whole = static_cast<long double>(area(t.at[0], t.at[1], t.at[2]));
     const long double unit = std::ldexp(static_cast<long double>(owners.extent[axis]), owners.bits);
     Sum found;
+    if (!std::isfinite(s[0]) || !std::isfinite(s[1]) || !std::isfinite(s[2]))
+        return found;
     for (int k = 1; k < 3; ++k) { // the gradient of a corner's weight lies across its opposite edge
         const Vertex &p = t.at[(k + 1) % 3], &q = t.at[(k + 2) % 3];
         const long double across =

@@ -32,6 +32,13 @@ inline GridCase make_grid_case(Source &source) {
         if (source.one_in(2))
             std::swap(made.height, made.width);
     }
+    if (source.one_in(32)) { // far longer than high
+        const int64_t sizes[][2] = {{4, 640},   {8, 1280},  {3, 900},
+                                    {2, 20000}, {16, 2048}, {30, 4000}};
+        const auto &size = sizes[source.below(source.one_in(16) ? 6 : 3)];
+        made.height = size[0];
+        made.width = size[1];
+    }
     made.rule = source.one_in(2) ? 0 : static_cast<int>(source.below(3));
     made.phi = make_phi(source, made.items, made.h, made.w, made.height, made.width);
     for (int64_t n = 0; n < made.items; ++n) {
@@ -107,49 +114,125 @@ inline void check_owners(const GridCase &grid, DType weight_type, Counts &counts
 
 struct Scores {
     Array array;
-    bool plain = true; // finite, and so small that no type overflows
-    double largest = 0.0;
+    bool plain = true; // those that are finite are so small that no type overflows
 };
+
+inline double largest_of(DType type) {
+    switch (type) {
+    case DType::f64:
+        return 1.79e308;
+    case DType::f16:
+        return 65504.0;
+    default:
+        return 3.38e38;
+    }
+}
+
+inline double special_score(Source &source, double largest) {
+    const double special[] = {-INFINITY, -INFINITY, INFINITY,       NAN, largest,
+                              -largest,  0.0,       0.34 * largest, -0.0};
+    return special[source.below(9)];
+}
 
 inline Scores make_scores(Source &source, const GridCase &grid, int64_t classes) {
     Scores made;
     made.array = make_input(source, float_type(source), {grid.items, classes, grid.h, grid.w});
-    const int64_t kind = source.below(8);
+    const int64_t kind = source.below(11);
     const double scale = std::pow(10.0, 2.0 * source.around_zero());
-    const int64_t patches = source.between(1, 4);
+    const double largest = largest_of(made.array.view.type);
+    const int64_t patches = source.between(1, 4), seldom = source.between(2, 30);
+    const uint64_t ruled_out = source.bits();
     for_each_index(made.array.view, [&](const Index &at) {
         double value = scale * source.around_zero();
+        const bool region = (at[2] / patches + at[3] / patches) % classes == at[1];
         if (kind == 1) // classes tie
             value = std::nearbyint(2.0 * source.around_zero());
         else if (kind == 2) // all scores are equal
             value = scale;
-        else if (kind >= 3 && kind <= 5) // regions of one class each
-            value += scale * 4.0 * ((at[2] / patches + at[3] / patches) % classes == at[1]);
+        else if ((kind >= 3 && kind <= 5) || kind == 7) // regions of one class each
+            value += scale * 4.0 * region;
         else if (kind == 6 && source.one_in(16))
             return set_bits(made.array.view, at, source.bits());
+        else if (kind == 8) // any size up to the largest
+            value = largest * source.around_zero();
+        else if (kind == 9) // in regions
+            value = largest * (0.1 * source.around_zero() + 0.9 * region);
+        if ((kind == 7 || kind == 10) && (ruled_out >> at[1] % 62 & 3) == 0)
+            value = -INFINITY; // a class
+        if ((kind == 7 || kind >= 9) && source.one_in(seldom))
+            value = special_score(source, largest);
         set_float(made.array.view, at, value);
     });
     for_each_index(made.array.view, [&](const Index &at) {
         const double value = std::abs(get(made.array.view, at));
-        made.plain &= value < 1e4; // false for NaN
-        made.largest = std::max(made.largest, value);
+        made.plain &= value < 1e4 || !std::isfinite(value);
     });
     return made;
 }
 
-// The value of one channel in a pixel, exact except for the last sum.
-inline long double value_at(const GridCase &grid, const View &scores, int64_t n, int64_t channel,
-                            int64_t pixel) {
-    const Ownership &owners = grid.owners[n];
-    if (owners.face[pixel] < 0)
-        return 0;
-    const Plain &triangle = owners.triangles[owners.face[pixel]];
-    const auto weight = weights_of(owners, triangle, pixel / grid.width, pixel % grid.width);
-    long double sum = 0;
+// A pixel, and what the values of all channels there depend on.
+struct PixelOf {
+    const GridCase &grid;
+    const View &scores;
+    int64_t item;
+    const Plain &triangle;
+    std::array<long double, 3> weight;
+
+    PixelOf(const GridCase &grid_, const View &scores_, int64_t n, int64_t row, int64_t col)
+        : grid(grid_), scores(scores_), item(n),
+          triangle(grid.owners[n].triangles[grid.owners[n].face[row * grid.width + col]]),
+          weight(weights_of(grid.owners[n], triangle, row, col)) {}
+
+    double corner(int64_t channel, int k) const {
+        return get(scores,
+                   {item, channel, triangle.corner[k] / grid.w, triangle.corner[k] % grid.w});
+    }
+
+    // Exact except for the last sum. Corners of weight 0 do not count; of the others NaN makes the
+    // value NaN, else -inf makes it -inf, else +inf makes it +inf.
+    long double value(int64_t channel) const {
+        long double sum = 0;
+        bool nan = false, down = false, up = false;
+        for (int k = 0; k < 3; ++k) {
+            const double score = corner(channel, k);
+            if (weight[k] == 0)
+                continue;
+            nan |= std::isnan(score);
+            down |= score == -INFINITY;
+            up |= score == INFINITY;
+            if (std::isfinite(score))
+                sum += weight[k] * score;
+        }
+        return nan ? NAN : down ? -INFINITY : up ? INFINITY : sum;
+    }
+
+    // The largest finite magnitude of a channel's scores at the corners.
+    double magnitude(int64_t channel) const {
+        double most = 0;
+        for (int k = 0; k < 3; ++k)
+            if (std::isfinite(corner(channel, k)))
+                most = std::max(most, std::abs(corner(channel, k)));
+        return most;
+    }
+};
+
+inline void check_value(const PixelOf &pixel, int64_t channel, double got) {
+    const DType type = pixel.scores.type;
+    const long double exact = pixel.value(channel);
+    if (!std::isfinite(exact)) {
+        FUZZ_CHECK(std::isnan(exact) ? std::isnan(got) : got == static_cast<double>(exact));
+        return;
+    }
+    const double most = pixel.magnitude(channel);
+    FUZZ_CHECK(std::isfinite(got));
+    FUZZ_CHECK(std::abs(got - exact) <= 8.0L * rounding(type) * most + smallest(type));
+    double least = INFINITY, highest = -INFINITY; // of the corners that are finite
     for (int k = 0; k < 3; ++k)
-        sum += weight[k] *
-               get(scores, {n, channel, triangle.corner[k] / grid.w, triangle.corner[k] % grid.w});
-    return sum;
+        if (std::isfinite(pixel.corner(channel, k))) {
+            least = std::min(least, pixel.corner(channel, k));
+            highest = std::max(highest, pixel.corner(channel, k));
+        }
+    FUZZ_CHECK(least <= got && got <= highest);
 }
 
 inline void check_values(const GridCase &grid, const Scores &scores) {
@@ -158,16 +241,40 @@ inline void check_values(const GridCase &grid, const Scores &scores) {
     const bool done = same_on_threads(grid.finite, {&out}, [&](int threads) {
         adaseg::interpolate(from, grid.phi.view, out.view, grid.diagonal(), threads);
     });
-    if (!done || !scores.plain)
+    if (!done)
         return;
-    const double tolerance = 8.0 * rounding(from.type) * scores.largest + smallest(from.type);
     for_each_index(out.view, [&](const Index &at) {
-        const long double exact = value_at(grid, from, at[0], at[1], at[2] * grid.width + at[3]);
-        FUZZ_CLOSE(get(out.view, at), exact, tolerance);
+        const double got = get(out.view, at);
+        if (grid.owners[at[0]].face[at[2] * grid.width + at[3]] < 0)
+            FUZZ_CHECK(got == 0.0);
+        else
+            check_value(PixelOf(grid, from, at[0], at[2], at[3]), at[1], got);
     });
 }
 
-// The best class, unless another one is behind it by less than 1e-5 of the largest score.
+// The best class, unless another one is behind it by less than 1e-5 of the largest finite score of
+// the triangle's corners. Returns whether it is another one.
+inline bool check_label(const PixelOf &pixel, int64_t classes, int64_t label) {
+    int64_t best = 0;
+    long double most = pixel.value(0), won = most;
+    double largest = 0;
+    for (int64_t c = 0; c < classes; ++c) {
+        const long double value = pixel.value(c);
+        largest = std::max(largest, pixel.magnitude(c));
+        if (value > most || (std::isnan(most) && !std::isnan(value))) {
+            most = value;
+            best = c;
+        }
+        if (c == label)
+            won = value;
+    }
+    if (label == best)
+        return false;
+    FUZZ_CHECK(std::isfinite(most) && std::isfinite(won));
+    FUZZ_CHECK(most - won < 1e-5L * largest);
+    return true;
+}
+
 inline void check_labels(const GridCase &grid, const Scores &scores, Counts &counts) {
     const View &from = scores.array.view;
     const int64_t classes = from.shape[1];
@@ -178,27 +285,14 @@ inline void check_labels(const GridCase &grid, const Scores &scores, Counts &cou
     });
     if (!done)
         return;
-    // The kernel's own values in float64, which check_values compares with exact ones.
-    Array wide = make_output(DType::f64, {grid.items, classes, grid.h, grid.w});
-    for_each_index(from, [&](const Index &at) { set_float(wide.view, at, get(from, at)); });
-    Array values = make_output(DType::f64, {grid.items, classes, grid.height, grid.width});
-    adaseg::interpolate(wide.view, grid.phi.view, values.view, grid.diagonal(), 1);
     for_each_index(out.view, [&](const Index &at) {
         const int64_t label = static_cast<int64_t>(get(out.view, at));
-        const int32_t face = grid.owners[at[0]].face[at[1] * grid.width + at[2]];
-        if (face < 0) {
+        if (grid.owners[at[0]].face[at[1] * grid.width + at[2]] < 0) {
             FUZZ_CHECK(label == (type == DType::u8 ? 255 : -1));
             return;
         }
         FUZZ_CHECK(label >= 0 && label < classes);
-        if (!scores.plain)
-            return;
-        int64_t best = 0;
-        const auto value = [&](int64_t c) { return get(values.view, {at[0], c, at[1], at[2]}); };
-        for (int64_t c = 1; c < classes; ++c)
-            best = value(c) > value(best) ? c : best;
-        counts.near_ties += label != best;
-        FUZZ_CHECK(label == best || value(best) - value(label) < 1e-5 * scores.largest);
+        counts.near_ties += check_label(PixelOf(grid, from, at[0], at[1], at[2]), classes, label);
     });
 }
 

@@ -175,11 +175,14 @@ enum class Kind : int {
     border,
     not_finite,
     quarters,
+    near_border,
+    near_vertex,
     count
 };
 
-// A coordinate of a kind; `even` is its value in a uniform grid.
-inline double coordinate(Source &source, Kind kind, double even, double step, int64_t last) {
+// A coordinate of a kind; `even` is its value in a uniform grid, `unit` a unit of the lattice.
+inline double coordinate(Source &source, Kind kind, double even, double step, int64_t last,
+                         double unit) {
     const double moved = even + 0.4 * step * source.around_zero();
     switch (kind) {
     case Kind::folded:
@@ -187,7 +190,11 @@ inline double coordinate(Source &source, Kind kind, double even, double step, in
     case Kind::half_pixels:
         return std::nearbyint(2.0 * moved * last) / (2.0 * last);
     case Kind::near_pixels: // a few units of the lattice off a pixel
-        return (std::nearbyint(moved * last) + source.between(-3, 3) * 0x1p-20) / last;
+        return std::nearbyint(moved * last) / last + source.between(-3, 3) * unit;
+    case Kind::near_border:
+        if (source.one_in(2))
+            return moved;
+        return source.one_in(2) ? source.below(4) * unit : 1.0 - source.below(4) * unit;
     case Kind::denormal: {
         const double tiny[] = {0.0,  -0.0, 5e-324,        -5e-324,       1e-310, 1e-40,
                                6e-8, 1.0,  1.0 - 0x1p-53, 1.0 - 0x1p-24, 0.5,    even};
@@ -221,6 +228,11 @@ inline Array make_phi(Source &source, int64_t items, int64_t h, int64_t w, int64
     Array phi = make_input(source, float_type(source), {items, 2, h, w});
     const bool one_axis = source.one_in(2);
     const double point[2] = {source.unit(), source.unit()};
+    int64_t units = std::max<int64_t>(std::max(height, width) - 1, 1); // along the longer side
+    while (units << 1 < int64_t{1} << 31)
+        units <<= 1;
+    const double largest_last =
+        static_cast<double>(std::max<int64_t>(std::max(height, width) - 1, 1));
     for_each_index(phi.view, [&](const Index &at) {
         const bool rows = at[1] == 0;
         const int64_t index = rows ? at[2] : at[3], count = rows ? h : w;
@@ -228,19 +240,21 @@ inline Array make_phi(Source &source, int64_t items, int64_t h, int64_t w, int64
         const double step = 1.0 / std::max<int64_t>(count - 1, 1), even = index * step;
         if (kind == Kind::any_bits)
             return set_bits(phi.view, at, source.bits());
-        double value = coordinate(source, kind, even, step, last);
+        const double unit = largest_last / static_cast<double>(units) / static_cast<double>(last);
+        double value = coordinate(source, kind, even, step, last, unit);
         const bool collapses = kind == Kind::collapsed && (rows || !one_axis);
         if (kind == Kind::constant || collapses)
             value = point[at[1]];
         const bool on_border = rows ? at[3] == 0 || at[3] == w - 1 : at[2] == 0 || at[2] == h - 1;
         if (kind == Kind::border && on_border)
             value = source.unit();
-        if (kind == Kind::duplicated && source.one_in(3)) {
+        const bool near = kind == Kind::near_vertex;
+        if ((kind == Kind::duplicated || near) && source.one_in(3)) {
             Index other = at;
             int64_t &axis = source.one_in(2) ? other[2] : other[3];
             axis = std::max<int64_t>(axis - 1, 0);
             if (other != at)
-                value = get(phi.view, other);
+                value = get(phi.view, other) + (near ? source.between(-3, 3) * unit : 0.0);
         }
         set_float(phi.view, at, value);
     });

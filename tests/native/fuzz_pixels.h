@@ -261,12 +261,15 @@ inline void check_solution(Source &source) {
     same_on_threads(true, {&out}, [&](int threads) {
         adaseg::solve_sampling(targets.view, out.view, lam, homogeneous, threads);
     });
-    double largest = 1.0;
+    double largest = 1.0, least[3][2] = {}, most[3][2]; // by item and axis, with the borders
+    std::fill_n(&most[0][0], 6, 1.0);
     bool plain = true;
     for_each_index(targets.view, [&](const Index &at) {
-        const double value = std::abs(get(targets.view, at));
+        const double target = get(targets.view, at), value = std::abs(target);
         plain &= value < 1e3;
         largest = std::max(largest, value);
+        least[at[0]][at[1]] = std::min(least[at[0]][at[1]], target);
+        most[at[0]][at[1]] = std::max(most[at[0]][at[1]], target);
     });
     if (!plain)
         return;
@@ -275,6 +278,7 @@ inline void check_solution(Source &source) {
         const int axis = at[1] == 0 ? 2 : 3; // the one along which the ends are fixed
         const int64_t last = out.view.shape[axis] - 1;
         const double x = get(out.view, at);
+        FUZZ_CHECK(homogeneous || (x >= least[at[0]][at[1]] && x <= most[at[0]][at[1]]));
         if (at[axis] == 0 || at[axis] == last) {
             FUZZ_CHECK(x == (at[axis] == 0 || homogeneous ? 0.0 : 1.0));
             return;

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +53,17 @@ def with_layout(array: Array, layout: str) -> Array:
     if layout == "expanded":
         return np.broadcast_to(array[:1], array.shape)
     return {"contiguous": array, "empty": array[:0]}[layout]
+
+
+def special_scores(rng: Generator, shape: Sequence[int], dtype: Any) -> Array:
+    """Scores of which some are infinite, NaN or as large as the type allows; classes ruled out."""
+    scores = rng.normal(size=shape)
+    largest = float(np.finfo(dtype).max)
+    if rng.random() < 0.3:
+        scores = np.clip(scores, -4, 4) * (largest / 4)
+    special = (-np.inf, np.inf, np.nan, -largest, largest, 0.6 * largest, 0.0)
+    for value in rng.choice(special, rng.integers(1, 4), replace=False):
+        scores[rng.random(shape) < rng.choice([0.02, 0.2])] = value
+    scores[:, rng.random(shape[1]) < 0.2] = -np.inf
+    finite = np.isfinite(scores)
+    return np.where(finite, np.clip(scores, -largest, largest), scores).astype(dtype)

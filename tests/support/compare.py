@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from adaseg_fast import backends
+from adaseg_fast.backends import reference
 from support.arrays import Array
 
 # For a result computed once and rounded to this type, relative to the largest expected magnitude.
@@ -37,40 +38,51 @@ def assert_same(actual: Array, expected: Array) -> None:
     assert actual.tobytes() == expected.tobytes()
 
 
+def assert_values(values: Array, exact: Array, scores: Array) -> None:
+    """Interpolated values are those of float64, NaN and infinity exactly; any ``scores``."""
+    finite = np.isfinite(exact)
+    np.testing.assert_array_equal(values[~finite].astype(np.float64), exact[~finite])
+    largest = largest_finite(scores) or 1.0
+    assert_close(values[finite].astype(np.float64) / largest, exact[finite] / largest, scores.dtype)
+
+
+def largest_finite(scores: Array) -> float:
+    """The largest magnitude among the finite scores."""
+    return float(np.abs(scores[np.isfinite(scores)]).astype(np.float64).max(initial=0.0))
+
+
 def count_flips(
     labels: Array, scores: Array, phi: Array, size: Sequence[int], diagonal: str = "delaunay"
 ) -> int:
-    """The number of pixels whose label is not the oracle's argmax. Each must be a near tie."""
+    """The number of pixels whose label is not the oracle's best class. Each must be a near tie."""
     with backends.use_backend("reference"):
-        corners = backends.triangles(phi, size, diagonal=diagonal)
-        faces, weights = backends.rasterize(phi.astype(np.float64), size, diagonal=diagonal)
-    values = np.empty((*scores.shape[:2], *size))
-    for n, item in enumerate(scores.astype(np.float64)):
-        at_corners = item.reshape(len(item), -1)[:, corners[n][faces[n]]]
-        values[n] = np.einsum("chwk,khw->chw", at_corners, weights[n])
-    best = values.argmax(1)
+        faces, _ = backends.rasterize(phi, size, diagonal=diagonal)
+        values = backends.interpolate(scores.astype(np.float64), phi, size, diagonal=diagonal)
+    best = reference.best_class(values)
     assert labels.shape == best.shape
     assert labels.dtype == (np.uint8 if scores.shape[1] <= 256 else np.int32)
     np.testing.assert_array_equal(labels[faces < 0], 255 if labels.dtype == np.uint8 else -1)
     lost = lost_scores(np.where(faces < 0, best, labels), values)
-    assert (lost < NEAR_TIE * np.abs(scores).max(initial=0.0)).all(), f"lost {lost.max()}"
+    assert (lost < NEAR_TIE * largest_finite(scores)).all(), f"lost {lost.max()}"
     return len(lost)
 
 
 def lost_scores(labels: Array, values: Array) -> Array:
-    """How far labels are below the best score, for each label that is not the argmax.
+    """How far labels are below the best score, for each label that is not the best class.
 
     Args:
         labels: (N, H, W) classes.
         values: (N, C, H, W) scores.
 
     Returns:
-        (K,) differences of scores, for the K pixels whose label is not the argmax; infinity for a
-        label that is no class.
+        (K,) differences of scores, for the K pixels whose label is not the best class; infinity for
+        a label that is no class, and where one of the two scores is not finite.
     """
-    items, rows, cols = np.nonzero(labels != values.argmax(1))
+    best = reference.best_class(values)
+    items, rows, cols = np.nonzero(labels != best)
     chosen = labels[items, rows, cols].astype(np.int64)
     known = (chosen >= 0) & (chosen < values.shape[1])
-    lost = values.max(1)[items, rows, cols]
-    lost -= values[items, np.where(known, chosen, 0), rows, cols]
-    return np.where(known, lost, np.inf)
+    top = values[items, best[items, rows, cols], rows, cols]
+    won = values[items, np.where(known, chosen, 0), rows, cols]
+    with np.errstate(invalid="ignore"):
+        return np.where(known & np.isfinite(top) & np.isfinite(won), top - won, np.inf)

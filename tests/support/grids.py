@@ -79,6 +79,21 @@ def _slivers(rng: Generator, h: int, w: int, size: Sequence[int]) -> Array:
     return (pixels + rng.integers(-2, 3, (2, h, w)) / 2 ** reference.lattice_bits(*size)) / last
 
 
+def _near_border(rng: Generator, h: int, w: int, size: Sequence[int]) -> Array:
+    """Vertices a few lattice units off the border that they are next to, or anywhere."""
+    last = np.maximum(np.array(size) - 1, 1)[:, None, None]
+    off = rng.integers(0, 4, (2, h, w)) / 2 ** reference.lattice_bits(*size) / last
+    near = np.where(rng.random((2, h, w)) < 0.5, off, 1 - off)
+    return np.where(rng.random((2, h, w)) < 0.4, near, _moved(rng, h, w, size))
+
+
+def _near_vertex(rng: Generator, h: int, w: int, size: Sequence[int]) -> Array:
+    """Vertices a few lattice units off a neighbour."""
+    last = np.maximum(np.array(size) - 1, 1)[:, None, None]
+    off = rng.integers(-3, 4, (2, h, w)) / 2 ** reference.lattice_bits(*size) / last
+    return _duplicated(rng, h, w, size) + off
+
+
 def _border(rng: Generator, h: int, w: int, size: Sequence[int]) -> Array:
     """Border vertices out of order along the border."""
     phi = _moved(rng, h, w, size)
@@ -106,6 +121,8 @@ _KINDS: dict[str, Callable[[Generator, int, int, Sequence[int]], Array]] = {
     "slivers": _slivers,
     "border": _border,
     "duplicated": _duplicated,
+    "near_border": _near_border,
+    "near_vertex": _near_vertex,
 }
 GRID_KINDS = tuple(_KINDS)
 # No triangle is inverted and all vertices differ. Delaunay tools accept these.

@@ -14,6 +14,7 @@ import numpy as np
 
 from adaseg_fast.backends.numba.runtime import helper
 
+MODERATE = float(np.finfo(np.float64).max) / 4
 ROUND = 4503599627370496.0  # 2^52: beyond it, doubles are integers
 LOW_HALF, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 
@@ -278,3 +279,42 @@ def gradient_of(x: float, y: float, z: float, t: Triangle, bits: int) -> tuple[f
     by_row = (y - x) * (float(p.col - s.col) * scale) + (z - x) * (float(q.col - p.col) * scale)
     by_col = (y - x) * (float(s.row - p.row) * scale) + (z - x) * (float(p.row - q.row) * scale)
     return by_row, by_col
+
+
+# --- blend.h --------------------------------------------------------------------------------------
+
+
+@helper
+def beats(value: float, most: float) -> bool:
+    """Whether a class's value is above the best one so far; NaN wins only where all are NaN."""
+    return value > most or (most != most and value == value)
+
+
+@helper
+def are_moderate(x: float, y: float, z: float) -> bool:
+    """Whether numbers are finite and can be added and subtracted without overflow."""
+    return abs(x) <= MODERATE and abs(y) <= MODERATE and abs(z) <= MODERATE
+
+
+@helper
+def blend(x: float, y: float, z: float, w: Weights) -> float:
+    """The value at a pixel, from the values x, y, z at the corners, which may be any numbers.
+
+    Corners of weight 0 do not count. Of the others a NaN makes the value NaN, else -inf makes it
+    -inf, else +inf makes it +inf. A finite value lies in the range of the corners.
+    """
+    total, least, most = 0.0, np.inf, -np.inf
+    unknown = False
+    for k in range(3):
+        value = x if k == 0 else y if k == 1 else z
+        if w.at[k] > 0.0:
+            unknown |= value != value
+            total += value * w.at[k]
+            least, most = min(least, value), max(most, value)
+    if unknown:
+        return float(np.nan)
+    if least == -np.inf:
+        return least
+    if most == np.inf:
+        return most
+    return min(max(total, least), most)

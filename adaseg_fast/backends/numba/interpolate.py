@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaseg_fast.backends.numba import geometry, runtime
+from adaseg_fast.backends.numba.geometry import Weights
 from adaseg_fast.backends.numba.grid import Grid, make_grids, may_touch, scan, triangle_of
-from adaseg_fast.backends.numba.runtime import SOURCES, Array, kernel
+from adaseg_fast.backends.numba.runtime import SOURCES, Array, helper, kernel
 
 
 def interpolate(scores: Array, phi: Array, out: Array, diagonal: int, threads: int) -> None:
@@ -28,6 +29,19 @@ def interpolate(scores: Array, phi: Array, out: Array, diagonal: int, threads: i
     runtime.store(wide, out)
 
 
+@helper
+def fill_run(x: float, y: float, z: float, w: Weights, run: NDArray[Any]) -> None:
+    """Fill a triangle's pixels of an image row with values in the range of those at its corners.
+
+    ``x``, ``y`` and ``z`` are finite, ``w`` the weights at the first pixel.
+    """
+    least, most = min(x, y, z), max(x, y, z)
+    value, change = geometry.line_of(x, y, z, w)
+    change = change if len(run) > 1 else 0.0  # it may be infinite
+    for step in range(len(run)):
+        run[step] = min(max(value + step * change, least), most)
+
+
 @kernel
 def fill_band(
     grid: Grid,
@@ -40,7 +54,8 @@ def fill_band(
     """Fill the image rows [begin, end) of ``out`` (C, H, W) from ``values`` (V, C).
 
     Weights are exact at the first pixel of a triangle's share of a row; from there the values
-    advance by a constant. Later triangles overwrite earlier ones.
+    advance by a constant. Where a score is not finite, or so large that sums overflow, each pixel
+    has weights of its own. Later triangles overwrite earlier ones.
     """
     lattice, points, main = grid.lattice, grid.points, grid.main
     rows, cols = main.shape
@@ -59,9 +74,14 @@ def fill_band(
                     continue
                 w = geometry.weights_at(t, row, left, lattice.bits)
                 for c in range(values.shape[1]):
-                    value, change = geometry.line_of(
-                        values[t.a, c], values[t.b, c], values[t.c, c], w
-                    )
                     run = out[c, row, left:right]
+                    # In double, as differences of float32 may overflow.
+                    x = np.float64(values[t.a, c])
+                    y = np.float64(values[t.b, c])
+                    z = np.float64(values[t.c, c])
+                    if geometry.are_moderate(x, y, z):
+                        fill_run(x, y, z, w, run)
+                        continue
                     for step in range(len(run)):
-                        run[step] = value + step * change
+                        here = geometry.weights_at(t, row, left + step, lattice.bits)
+                        run[step] = geometry.blend(x, y, z, here)

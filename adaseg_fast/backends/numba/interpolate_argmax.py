@@ -43,12 +43,12 @@ def interpolate_argmax(scores: Array, phi: Array, out: Array, diagonal: int, thr
 
 @kernel
 def best_classes(scores: NDArray[Any], sources: int = SOURCES) -> Labels:
-    """Best class at each vertex of ``scores`` (C, V); a NaN never wins, except as class 0."""
+    """Best class at each vertex of ``scores`` (C, V). NaN never wins; 0 where all are NaN."""
     best, most = np.zeros(scores.shape[1], np.int32), scores[0].copy()
     for c in range(1, scores.shape[0]):
         for v in range(scores.shape[1]):
             value = scores[c, v]
-            better = value > most[v]
+            better = geometry.beats(value, most[v])
             most[v] = value if better else most[v]
             best[v] = c if better else best[v]
     return best
@@ -62,14 +62,16 @@ def find_unbeaten(
 
     ``scores`` is (C, V); ``winners`` are the best classes of the corners. Fills ``number`` (C,)
     with the classes and ``at`` (C + 4, 3) with their scores at the corners; the last four rows of
-    it are scratch space for those of the winners and of their mean.
+    it are scratch space for those of the winners and of their mean. A mean counts only where it is
+    finite: one of an infinite score says nothing about single classes.
     """
     classes = scores.shape[0]
     for k in range(3):
         c, lead = winners[k], at[classes + k]
         lead[0], lead[1], lead[2] = scores[c, t.a], scores[c, t.b], scores[c, t.c]
     for k in range(3):
-        at[classes + 3, k] = (at[classes, k] + at[classes + 1, k] + at[classes + 2, k]) / 3.0
+        mean = (at[classes, k] + at[classes + 1, k] + at[classes + 2, k]) / 3.0
+        at[classes + 3, k] = mean if np.isfinite(mean) else -np.inf
     count = 0
     for c in range(classes):
         x, y, z = float(scores[c, t.a]), float(scores[c, t.b]), float(scores[c, t.c])
@@ -80,8 +82,10 @@ def find_unbeaten(
             number[count] = c
             at[count, 0], at[count, 1], at[count, 2] = x, y, z
             count += 1
-    if count == 0:  # where scores are NaN or infinite
-        number[0], count = winners[0], 1
+    if count == 0:  # rounding has put the mean of equal winners above them
+        c, count = winners[0], 1
+        number[0] = c
+        at[0, 0], at[0, 1], at[0, 2] = scores[c, t.a], scores[c, t.b], scores[c, t.c]
     return count
 
 
@@ -92,11 +96,35 @@ def label_run(
     """Label a triangle's pixels of an image row; ``w`` are the weights at the first of them."""
     for k in range(count):
         lines[k, 0], lines[k, 1] = geometry.line_of(at[k, 0], at[k, 1], at[k, 2], w)
+        lines[k, 1] = lines[k, 1] if len(run) > 1 else 0.0  # it may be infinite
     for step in range(len(run)):
         winner, most = number[0], lines[0, 0] + step * lines[0, 1]
         for k in range(1, count):
             value = lines[k, 0] + step * lines[k, 1]
             better = value > most
+            most = value if better else most
+            winner = number[k] if better else winner
+        run[step] = winner
+
+
+@helper
+def label_carefully(
+    t: Triangle,
+    row: int,
+    left: int,
+    bits: int,
+    count: int,
+    number: Labels,
+    at: Floats,
+    run: NDArray[Any],
+) -> None:
+    """The same as ``label_run`` for scores of any kind: each pixel has weights of its own."""
+    for step in range(len(run)):
+        w = geometry.weights_at(t, row, left + step, bits)
+        winner, most = number[0], geometry.blend(at[0, 0], at[0, 1], at[0, 2], w)
+        for k in range(1, count):
+            value = geometry.blend(at[k, 0], at[k, 1], at[k, 2], w)
+            better = geometry.beats(value, most)
             most = value if better else most
             winner = number[k] if better else winner
         run[step] = winner
@@ -141,8 +169,16 @@ def label_band(
             if first >= last:
                 continue
             count = find_unbeaten(scores, t, winners, number, at)
+            moderate = True
+            for k in range(count):
+                moderate &= geometry.are_moderate(at[k, 0], at[k, 1], at[k, 2])
             for row in range(first, last):
                 left, right = shares[row - first, 0], shares[row - first, 1]
-                if left < right:
+                if left >= right:
+                    continue
+                run = out[row, left:right]
+                if moderate:
                     w = geometry.weights_at(t, row, left, lattice.bits)
-                    label_run(w, count, number, at, lines, out[row, left:right])
+                    label_run(w, count, number, at, lines, run)
+                else:
+                    label_carefully(t, row, left, lattice.bits, count, number, at, run)

@@ -105,6 +105,8 @@ def motion_of(t: Triangle, grid: Grid, scores: Floats, sums: Floats, k: int) -> 
     down = right = 0.0
     for c in range(len(sums)):
         x, y, z = scores[c, t.a], scores[c, t.b], scores[c, t.c]
+        if not (np.isfinite(x) and np.isfinite(y) and np.isfinite(z)):
+            continue  # counts as level: a class that is ruled out by -inf moves no vertex
         by_row, by_col = geometry.gradient_of(x, y, z, t, grid.lattice.bits)
         down -= sums[c, k] * by_row
         right -= sums[c, k] * by_col

@@ -20,6 +20,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from adaseg_fast.backends.specs import MOST_THREADS
+
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -154,7 +156,7 @@ def run(work: Callable[[Any], object], pieces: Iterable[Any], threads: int, elem
         Exception: the first one, in the order of the pieces, that ``work`` raised.
     """
     todo = list(pieces)
-    workers = min(threads, len(todo)) if elements > SMALL else 1
+    workers = min(threads, MOST_THREADS, len(todo)) if elements > SMALL else 1
     if workers <= 1:
         for piece in todo:
             work(piece)

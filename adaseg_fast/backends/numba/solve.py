@@ -46,11 +46,16 @@ def solve_sampling(targets: Array, out: Array, lam: float, homogeneous: bool, th
     def fill(piece: int) -> None:
         part = slice(items * piece // count, items * (piece + 1) // count)
         wanted, to = targets[part], out[part]
-        runtime.store(
-            solve_planes(runtime.contiguous(wanted[:, 0], kind), factors[0], last), to[:, 0]
-        )
-        across = runtime.contiguous(wanted[:, 1].swapaxes(1, 2), kind)  # the transposed problem
-        runtime.store(solve_planes(across, factors[1], last).swapaxes(1, 2), to[:, 1])
+        across = wanted[:, 1].swapaxes(1, 2)  # the transposed problem
+        for plane, factor, place in (
+            (wanted[:, 0], factors[0], to[:, 0]),
+            (across, factors[1], to[:, 1].swapaxes(1, 2)),
+        ):
+            given = runtime.contiguous(plane, kind)
+            found = solve_planes(given, factor, last)
+            if not homogeneous:
+                energy.keep_in_range(found, given)
+            runtime.store(found, place)
 
     runtime.run(fill, range(count), threads, targets.size)
 

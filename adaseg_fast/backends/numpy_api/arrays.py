@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaseg_fast.backends.select import default_threads
-from adaseg_fast.backends.specs import Spec
+from adaseg_fast.backends.specs import MOST_THREADS, Spec
 
 Array = NDArray[Any]
-
 
 _DTYPES = {
     name: np.dtype(name) for name in ("bool", "float32", "float64", "int32", "int64", "uint8")
@@ -35,5 +34,13 @@ def plain(array: Array) -> Array:
 
 
 def at_most(threads: int | None) -> int:
-    """The most threads a kernel may use; by default all processors of this process."""
-    return default_threads() if threads is None else threads
+    """The most threads a kernel may use; by default all processors of this process.
+
+    Raises:
+        ValueError: there are fewer than 1 or more than 1024.
+    """
+    if threads is None:
+        return min(default_threads(), MOST_THREADS)
+    if not 1 <= threads <= MOST_THREADS:
+        raise ValueError(f"threads must be from 1 to {MOST_THREADS}, got {threads}")
+    return threads

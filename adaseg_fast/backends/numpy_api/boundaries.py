@@ -26,7 +26,7 @@ def boundary_mask(
         labels: (N, H, W) integers, at least one pixel.
         classes: The target classes; None for all.
         ignore_index: The label of pixels without a class.
-        threads: The most threads to use; all processors by default.
+        threads: The most threads to use, 1 to 1024; all processors by default.
 
     Returns:
         (N, H, W) bool.
@@ -64,7 +64,7 @@ def nearest_boundary(
         size: (h, w) of the grid, each at least 2.
         classes: The target classes; None for all.
         ignore_index: The label of pixels without a class.
-        threads: The most threads to use; all processors by default.
+        threads: The most threads to use, 1 to 1024; all processors by default.
 
     Returns:
         (N, 2, h, w) float32, relative (row, column).
@@ -97,7 +97,7 @@ def solve_sampling(targets: Array, lam: float = 1.0, *, threads: int | None = No
             ``nearest_boundary`` gives them.
         lam: lambda of eq. (2), finite and at least 0. 0 follows the boundaries, a large value the
             uniform grid.
-        threads: The most threads to use; all processors by default.
+        threads: The most threads to use, 1 to 1024; all processors by default.
 
     Returns:
         (N, 2, h, w) of the dtype of ``targets`` (float16 is computed in float32).

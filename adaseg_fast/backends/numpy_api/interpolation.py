@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from adaseg_fast.backends import specs
+from adaseg_fast.backends.logit import two_classes
 from adaseg_fast.backends.numpy_api.arrays import Array, at_most, new, plain
 from adaseg_fast.backends.select import kernels
 
@@ -23,7 +26,7 @@ def triangles(
         size: (H, W) of the image, which decides what diagonal is Delaunay.
         diagonal: "delaunay", or one direction for all cells: "main" from (i, j) to (i+1, j+1),
             "anti" from (i, j+1) to (i+1, j).
-        threads: The most threads to use; all processors by default.
+        threads: The most threads to use, 1 to 1024; all processors by default.
 
     Returns:
         (N, T, 3) int64 with T = 2 (h-1) (w-1), where point (i, j) has the number i * w + j. The
@@ -59,7 +62,7 @@ def rasterize(
         phi: (N, 2, h, w) floating point, relative (row, column), h and w at least 2.
         size: (H, W) of the image.
         diagonal: How cells are split, as in ``triangles``.
-        threads: The most threads to use; all processors by default.
+        threads: The most threads to use, 1 to 1024; all processors by default.
 
     Returns:
         Faces (N, H, W) int32, numbers into the result of ``triangles``, -1 where (3) does not hold
@@ -94,14 +97,16 @@ def interpolate(
     """Interpolate scores from the sampling grid to every pixel (sec. 3.3).
 
     The interpolation is barycentric on the triangles of the grid: affine functions are reproduced,
-    and no value leaves the range of its triangle's corners.
+    and no value leaves the range of its triangle's corners. A corner of weight 0 does not count; of
+    the others a NaN makes the value NaN, else -inf (a class that is ruled out) makes it -inf, else
+    +inf makes it +inf.
 
     Args:
         scores: (N, C, h, w) floating point; float16 is computed in float32.
         phi: (N, 2, h, w) floating point, relative (row, column), h and w at least 2.
         size: (H, W) of the result.
         diagonal: How cells are split, as in ``triangles``.
-        threads: The most threads to use; all processors by default.
+        threads: The most threads to use, 1 to 1024; all processors by default.
 
     Returns:
         (N, C, H, W) of the dtype of ``scores``; 0 where (3) does not hold and no triangle covers
@@ -136,14 +141,16 @@ def interpolate_argmax(
     """Compute ``interpolate(scores, phi, size).argmax(1)`` without the scores at full resolution.
 
     The lowest class wins a tie. The result differs from that of the two steps only where the two
-    best scores differ by less than 1e-5 of the largest.
+    best scores differ by less than 1e-5 of the largest finite score of the triangle's corners. NaN
+    never wins; where every class is NaN the label is 0. A single channel is a logit: class 1 where
+    its value is above 0, else class 0.
 
     Args:
         scores: (N, C, h, w) floating point, C at least 1.
         phi: (N, 2, h, w) floating point, relative (row, column), h and w at least 2.
         size: (H, W) of the result.
         diagonal: How cells are split, as in ``triangles``.
-        threads: The most threads to use; all processors by default.
+        threads: The most threads to use, 1 to 1024; all processors by default.
 
     Returns:
         (N, H, W) labels, uint8, or int32 above 256 classes. Where (3) does not hold and no triangle
@@ -164,5 +171,6 @@ def interpolate_argmax(
     """
     out = new(specs.interpolate_argmax(scores, phi, size, diagonal), scores)
     rule = specs.DIAGONALS[diagonal]
-    kernels().interpolate_argmax(plain(scores), plain(phi), out, rule, at_most(threads))
+    classes = plain(two_classes(np, scores))
+    kernels().interpolate_argmax(classes, plain(phi), out, rule, at_most(threads))
     return out

@@ -134,7 +134,7 @@ def sample(
         mean: One number per channel, in units of the image. With ``mean`` or ``std`` the result is
             (x - mean) / std.
         std: One non-zero number per channel, in units of the image.
-        threads: The most threads to use; all processors by default.
+        threads: The most threads to use, 1 to 1024; all processors by default.
 
     Returns:
         (N, C, h, w) of the dtype of ``image``; normalised, float64 for a float64 image, else

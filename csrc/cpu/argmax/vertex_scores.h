@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The scores of one item as label kernels read them: each vertex's best class, and the classes of a
-// vertex side by side. Ties go to the lowest class; NaN never wins, except in class 0.
+// vertex side by side. Ties go to the lowest class; NaN never wins, except where all scores are
+// NaN: there class 0 is best.
 #pragma once
 
 #include <algorithm>

@@ -110,7 +110,7 @@ void for_each_band(const View &phi, int64_t height, int64_t width, Diagonal diag
         return;
     // A few bands per thread even out bands of unequal work; more would repeat work at their seams.
     // No band has many rows, so that what a kernel keeps per row stays in the cache.
-    const int64_t wanted = threads > 1 ? 4 * threads : 1;
+    const int64_t wanted = threads > 1 ? 4 * bounded(threads) : 1;
     const int64_t bands = std::max<int64_t>(
         (height + 1023) / 1024, std::min(height / 16, wanted / std::min(items, wanted)));
     std::vector<Grid> grids(items);

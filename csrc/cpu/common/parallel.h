@@ -12,9 +12,15 @@ namespace adaseg {
 
 bool in_forked_child();
 
+// No caller gets more, whatever it asks for: starting many thousands fails, and aborts the process.
+constexpr int most_threads = 1024;
+
+// The number of threads asked for, within its bounds.
+inline int bounded(int threads) { return std::min(std::max(threads, 1), most_threads); }
+
 template <class F> void parallel_for(int64_t count, int threads, F &&body) {
     const int used =
-        in_forked_child() ? 1 : static_cast<int>(std::min<int64_t>(std::max(threads, 1), count));
+        in_forked_child() ? 1 : static_cast<int>(std::min<int64_t>(bounded(threads), count));
     if (used <= 1) {
         for (int64_t k = 0; k < count; ++k)
             body(k);

@@ -88,13 +88,43 @@ int64_t find_unbeaten(const R *const (&at)[3], const Lead<R> (&leads)[4], int64_
 }
 
 template <class R>
+bool find_planes(const R *const (&at)[3], const WeightGradients &gradients, double limit,
+                 const PlaneArrays<R> &planes) {
+    int64_t large = 0;
+    for_vectors<lanes<double>>(planes.count, [&](auto width, int64_t k) {
+        constexpr int n = decltype(width)::lanes;
+        double score[3][n];
+        for (int v = 0; v < n; ++v)
+            for (int corner = 0; corner < 3; ++corner)
+                score[corner][v] = static_cast<double>(at[corner][planes.number[k + v]]);
+        const auto s0 = load<n>(score[0]), s1 = load<n>(score[1]), s2 = load<n>(score[2]);
+        const auto d1 = s1 - s0, d2 = s2 - s0; // as core/barycentric.h does
+        const Vector<double, n> by_row = d1 * gradients.row[1] + d2 * gradients.row[2],
+                                by_col = d1 * gradients.col[1] + d2 * gradients.col[2];
+        store(s0, planes.base + k);
+        store(by_row, planes.by_row + k);
+        store(by_col, planes.by_col + k);
+        store(convert<R, n>(by_col), planes.step + k);
+        const auto within = [&](const Vector<double, n> &x) {
+            return (x >= -limit) & (x <= limit);
+        };
+        const auto all = within(s0) & within(s1) & within(s2) & within(by_row) & within(by_col);
+        int64_t of_lane[n];
+        store(convert<int64_t, n>(all), of_lane);
+        for (int v = 0; v < n; ++v)
+            large |= of_lane[v] == 0;
+    });
+    return large == 0;
+}
+
+template <class R>
 void improve_best(const R *value, int64_t count, int32_t number, R *most, int32_t *best) {
     for_vectors<lanes<R>>(count, [&](auto width, int64_t v) {
         constexpr int n = decltype(width)::lanes;
         const Vector<R, n> here = load<n>(value + v), before = load<n>(most + v);
-        const auto better = here > before;
-        store(select(better, here, before), most + v);
-        store(select(mask_for<int32_t, n>(better), splat<n>(number), load<n>(best + v)), best + v);
+        const auto worse = (here <= before) | (here != here); // for `before` NaN only if NaN too
+        store(select(worse, before, here), most + v);
+        store(select(mask_for<int32_t, n>(worse), load<n>(best + v), splat<n>(number)), best + v);
     });
 }
 

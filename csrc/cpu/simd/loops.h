@@ -9,6 +9,7 @@
 
 #include <cstdint>
 
+#include "core/barycentric.h"
 #include "core/lattice.h"
 
 namespace adaseg {
@@ -18,14 +19,23 @@ template <class R> struct Lead {
     R at[3];
 };
 
-// Classes, numbers ascending, and their scores as planes. Arrays are readable, and `start` is
-// writable, up to a multiple of 16.
+// Classes, numbers ascending, and their scores as planes. Arrays may be read
+// and written up to a multiple of 16.
 template <class R> struct PlaneArrays {
     int64_t count;
     const int32_t *number;
-    const double *base, *by_row, *by_col;
-    const R *step; // by_col in the type to compute in
-    R *start;      // overwritten
+    double *base, *by_row, *by_col;
+    R *step;  // by_col in the type to compute in
+    R *start; // of a row, for label_bytes and label_words
+};
+
+// The weights of a span's corners: at its first pixel, and the changes of the second and the third
+// from pixel to pixel. The first one's is minus their sum: so a constant stays constant.
+template <class R> struct SpanWeights {
+    R at[3], second, third;
+    R steps;    // from the first pixel to the last one
+    R per_step; // a little less than one over it: a step times `steps` must not come out too large
+    R moderate;
 };
 
 // One coordinate of one item: `across` values in each of `free` rows between two fixed ones.
@@ -47,6 +57,11 @@ template <class R> struct FactorArrays {
 constexpr int64_t overhang = 16;
 
 template <class R> struct RealLoops {
+    // Fills the planes of the classes `number` from their scores at a triangle's corners. Returns
+    // whether no score and no slope is larger than `limit`, or NaN.
+    bool (*find_planes)(const R *const (&at)[3], const WeightGradients &gradients, double limit,
+                        const PlaneArrays<R> &planes);
+
     // Labels up to 64 pixels of a row, the first one at (dr, dc) from the planes' origin, with the
     // class of the highest score. There must be room for 64 labels.
     void (*label_bytes)(const PlaneArrays<R> &planes, double dr, double dc, int64_t count,
@@ -55,12 +70,20 @@ template <class R> struct RealLoops {
                         int32_t *labels);
 
     // Writes the numbers of the classes that no lead beats at all three corners, and returns their
-    // count. The scores at[k] must be readable up to a multiple of 16.
+    // count. Comparisons with NaN are false. The scores at[k] must be readable up to a multiple of
+    // 16.
     int64_t (*find_unbeaten)(const R *const (&at)[3], const Lead<R> (&leads)[4], int64_t classes,
                              int32_t *number);
 
-    // most[v] = max(most[v], value[v]); best[v] = number where this made most[v] larger.
+    // Where value[v] beats most[v] (core/blend.h): most[v] = value[v]; best[v] = number.
     void (*improve_best)(const R *value, int64_t count, int32_t number, R *most, int32_t *best);
+
+    // For every channel of a span: the value at its first pixel and the change from pixel to pixel.
+    // Returns whether all scores are finite and at most `moderate`; the lines of the other channels
+    // are of no use then. The scores are read and the lines written up to a multiple of 16, which
+    // may make the result false without need.
+    bool (*find_lines)(const R *const (&scores)[3], const SpanWeights<R> &weights, int64_t channels,
+                       R *start, R *change);
 
     // row[first[k] + t] = start[k * stride] + t * change[k * stride] for the pixels of span k,
     // which end where span k + 1 begins; up to `overhang` more are written.

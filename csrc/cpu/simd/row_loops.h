@@ -10,6 +10,42 @@
 namespace adaseg {
 namespace {
 
+// On a span values only rise or only fall, also after rounding: it is enough to keep the first and
+// the last one in the range of the corners.
+template <class R>
+bool find_lines(const R *const (&scores)[3], const SpanWeights<R> &weights, int64_t channels,
+                R *start, R *change) {
+    constexpr int n = lanes<R>;
+    using Values = Vector<R, n>;
+    auto usual = Values{} == Values{};
+    for (int64_t c = 0; c < channels; c += n) {
+        const Values a = load<n>(scores[0] + c), b = load<n>(scores[1] + c),
+                     d = load<n>(scores[2] + c);
+        const Values lower = select(a < b, a, b), upper = select(a < b, b, a);
+        const Values least = select(d < lower, d, lower), most = select(d > upper, d, upper);
+        // Comparisons with NaN are false. NaN in `d` alone makes neither extreme NaN.
+        usual &= (least >= -weights.moderate) & (most <= weights.moderate) & (d == d);
+        Values first = a * weights.at[0] + b * weights.at[1] + d * weights.at[2];
+        first = select(first < least, least, first);
+        first = select(first > most, most, first);
+        Values step = (b - a) * weights.second + (d - a) * weights.third;
+        const Values last = first + weights.steps * step;
+        const Values bound = select(last > most, most, select(last < least, least, last));
+        step = select(bound != last, (bound - first) * weights.per_step, step);
+        // That may still be too much where differences are denormal. For a single pixel, a step may
+        // be infinite: 0 times it is NaN.
+        const Values again = first + weights.steps * step;
+        store(first, start + c);
+        store(select((again >= least) & (again <= most), step, Values{}), change + c);
+    }
+    Integer<R> of_lane[n];
+    store(convert<Integer<R>, n>(usual), of_lane);
+    bool all = true;
+    for (int k = 0; k < n; ++k)
+        all &= of_lane[k] != 0;
+    return all;
+}
+
 template <class R>
 void fill_lines(const R *start, const R *change, int64_t stride, const int32_t *first,
                 int64_t spans, R *row) {

@@ -12,8 +12,8 @@ namespace {
 
 template <class R>
 constexpr RealLoops<R> real_loops = {
-    label_bytes<R>,  label_words<R>, find_unbeaten<R>,
-    improve_best<R>, fill_lines<R>,  solve_planes<R>,
+    find_planes<R>,  label_bytes<R>, label_words<R>, find_unbeaten<R>,
+    improve_best<R>, find_lines<R>,  fill_lines<R>,  solve_planes<R>,
 };
 
 constexpr Loops table = {
