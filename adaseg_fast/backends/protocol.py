@@ -66,7 +66,9 @@ class DeviceKernels(Protocol):
     def interpolate(self, scores: Any, phi: Any, out: Any, diagonal: int, threads: int) -> None:
         """Fill ``out`` (N, C, H, W) from ``scores`` (N, C, h, w) of the same type (sec. 3.3).
 
-        A pixel that no triangle owns gets 0.
+        A pixel that no triangle owns gets 0. Others get a value in the range of their triangle's
+        corners. Of the corners whose weight is not 0 a NaN makes the value NaN, else -inf makes it
+        -inf, else +inf makes it +inf.
         """
 
     def interpolate_backward(
@@ -91,7 +93,8 @@ class DeviceKernels(Protocol):
         """Fill ``out`` (N, H, W) with the class of the highest interpolated score.
 
         ``out`` is uint8, or int32 above 256 classes. A pixel that no triangle owns gets 255, or -1
-        in int32.
+        in int32. NaN never wins; where every class is NaN the label is 0. A single channel is one
+        class here: callers that mean a logit hand over two (``logit.two_classes``).
         """
 
     def boundary_mask(

@@ -128,7 +128,8 @@ void bind_cpu(py::module_ &m) {
           "wanted.");
     m.def("interpolate_argmax", &py_interpolate_argmax, arg("scores"), arg("phi"), arg("out"),
           arg("diagonal"), arg("threads"),
-          "Label every pixel of out (N, H, W) with the class of the highest interpolated score.");
+          "Label every pixel of out (N, H, W) with the class of the highest interpolated score.\n\n"
+          "NaN never wins; where every class is NaN the label is 0.");
     m.def("boundary_mask", &py_boundary_mask, arg("labels"), arg("out"), arg("classes"),
           arg("ignore_index"), arg("threads"),
           "Mark the pixels on semantic boundaries in out (N, H, W).\n\n"

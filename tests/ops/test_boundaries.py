@@ -101,6 +101,23 @@ def test_linear_part_by_products() -> None:
     assert_close(_solve_by_products(targets, 0.7, True).numpy(), part.numpy())
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("path", [*backends.available_backends(), "torch"])
+def test_solution_stays_between_the_borders(path: str, dtype: Any) -> None:
+    generator = torch.Generator().manual_seed(0)
+    for shape in ((8, 8), (16, 16), (5, 20)):
+        for lam in (1e-3, 1.0, 100.0):
+            targets = torch.randint(0, 2, (20, 2, *shape), generator=generator).to(dtype)
+            targets[0], targets[1] = 0, 1
+            if path == "torch":
+                solution = _solve_by_products(targets, lam)
+            else:
+                with backends.use_backend(path):
+                    solution = ops.solve_sampling(targets, lam)
+            assert solution.min() == 0
+            assert solution.max() == 1
+
+
 def test_solution_does_not_depend_on_threads() -> None:
     targets = random_tensor(shape=(64, 48), dtype=torch.float32)
     results = []

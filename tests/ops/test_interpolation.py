@@ -248,3 +248,61 @@ def test_there_is_no_second_derivative() -> None:
 def test_results_without_a_gradient(call: Callable[..., Tensor]) -> None:
     result = call(random_scores().requires_grad_(), grid().requires_grad_())
     assert not result.requires_grad
+
+
+# --- One channel ----------------------------------------------------------------------------------
+
+
+@every_backend
+@pytest.mark.parametrize(
+    "dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16], ids=str
+)
+def test_one_channel_is_a_logit(backend: str, dtype: torch.dtype) -> None:
+    phi = ops.uniform_sampling_tensor((2, 3), batch_size=2)
+    scores = torch.tensor([[[[-1.0, 0.0, 1.0]] * 2], [[[-torch.inf, torch.nan, 2.0]] * 2]])
+    with backends.use_backend(backend):
+        labels = ops.interpolate_argmax(scores.to(dtype), phi, (2, 9))
+    assert labels.dtype == torch.uint8
+    assert labels[0].tolist() == [[0] * 5 + [1] * 4] * 2
+    assert labels[1].tolist() == [[0] * 8 + [1]] * 2
+
+
+def test_one_channel_compiled_and_exported() -> None:
+    phi = ops.uniform_sampling_tensor((4, 5), batch_size=2)
+    scores = torch.randn(2, 1, 4, 5, generator=torch.Generator().manual_seed(0))
+
+    class Label(torch.nn.Module):
+        def forward(self, scores: Tensor, phi: Tensor) -> Tensor:
+            return ops.interpolate_argmax(scores, phi, (20, 30))
+
+    labels = Label()(scores, phi)
+    assert labels.shape == (2, 20, 30)
+    assert torch.equal(labels, (ops.interpolate(scores, phi, (20, 30))[:, 0] > 0).byte())
+    compiled = torch.compile(Label(), fullgraph=True, backend="aot_eager")
+    assert torch.equal(compiled(scores, phi), labels)
+    assert torch.equal(torch.export.export(Label(), (scores, phi)).module()(scores, phi), labels)
+    meta = Label()(scores.to("meta"), phi.to("meta"))
+    assert (meta.shape, meta.dtype) == (labels.shape, torch.uint8)
+
+
+# --- Scores of any kind ---------------------------------------------------------------------------
+
+
+@every_backend
+def test_a_class_that_is_ruled_out_trains(backend: str) -> None:
+    """-inf in a channel leaves no NaN in the gradients of a loss that does not depend on it."""
+    phi = ops.uniform_sampling_tensor((4, 5)).requires_grad_()
+    scores = torch.randn(1, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    scores[:, 1] = -torch.inf
+    scores.requires_grad_()
+    with backends.use_backend(backend):
+        values = ops.interpolate(scores, phi, (12, 13))
+        target = torch.zeros(1, 12, 13, dtype=torch.int64)
+        loss = torch.nn.functional.cross_entropy(values, target)
+        loss.backward()
+    assert torch.isfinite(loss)
+    assert scores.grad is not None
+    assert phi.grad is not None
+    assert torch.isfinite(scores.grad).all()
+    assert torch.isfinite(phi.grad).all()
+    assert phi.grad.abs().max() > 0

@@ -10,6 +10,7 @@ import numpy as np
 
 from adaseg_fast import backends
 from adaseg_fast.backends import reference
+from adaseg_fast.backends.logit import two_classes
 from support.arrays import Array
 
 # For a result computed once and rounded to this type, relative to the largest expected magnitude.
@@ -54,7 +55,11 @@ def largest_finite(scores: Array) -> float:
 def count_flips(
     labels: Array, scores: Array, phi: Array, size: Sequence[int], diagonal: str = "delaunay"
 ) -> int:
-    """The number of pixels whose label is not the oracle's best class. Each must be a near tie."""
+    """The number of pixels whose label is not the oracle's best class. Each must be a near tie.
+
+    A single channel is a logit.
+    """
+    scores = two_classes(np, scores)
     with backends.use_backend("reference"):
         faces, _ = backends.rasterize(phi, size, diagonal=diagonal)
         values = backends.interpolate(scores.astype(np.float64), phi, size, diagonal=diagonal)
