@@ -18,6 +18,7 @@ from adaseg_fast.backends.select import (
     build_info,
     get_backend,
     set_backend,
+    set_cpu_target,
     set_debug,
     use_backend,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "load",
     "save",
     "set_backend",
+    "set_cpu_target",
     "set_debug",
     "use_backend",
 ]

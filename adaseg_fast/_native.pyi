@@ -16,7 +16,6 @@ Array: TypeAlias = NDArray[Any] | Address
 
 __version__: str
 openmp: bool
-instruction_set: str
 dtypes: dict[str, int]
 cuda: CudaModule  # only where the CUDA kernels were built
 
@@ -52,6 +51,9 @@ def nearest_boundary(
 def solve_sampling(
     targets: Array, out: Array, lam: float, homogeneous: bool, threads: int
 ) -> None: ...
+def cpu_targets() -> list[str]: ...
+def cpu_target() -> str: ...
+def set_cpu_target(name: str) -> None: ...
 
 @type_check_only
 class CudaModule(Protocol):

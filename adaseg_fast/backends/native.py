@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The compiled kernels of ``csrc/``, under the names of ``protocol.Kernels``.
 
-``dtypes`` maps the name of each element type to the number by which the kernels know it.
+``dtypes`` maps the name of each element type to the number by which the kernels know it. The
+environment variable ``ADASEG_CPU``, read when this module is imported, chooses the CPU target.
 """
+
+import os
 
 from adaseg_fast._native import (
     boundary_mask,
@@ -14,6 +17,7 @@ from adaseg_fast._native import (
     rasterize,
     sample,
     sample_backward,
+    set_cpu_target,
     solve_sampling,
     triangles,
 )
@@ -31,3 +35,9 @@ __all__ = [
     "solve_sampling",
     "triangles",
 ]
+
+if wanted := os.environ.get("ADASEG_CPU"):
+    try:
+        set_cpu_target(wanted)
+    except ValueError as error:
+        raise ValueError(f"the environment variable ADASEG_CPU: {error}") from None

@@ -152,6 +152,34 @@ def get_debug() -> bool:
     return _debug
 
 
+def set_cpu_target(name: str) -> None:
+    """Use the compiled kernels' loops for another instruction set from now on.
+
+    All targets give the same bits. At first the best one of the machine is used, or the one that
+    the environment variable ``ADASEG_CPU`` names. ``build_info()`` tells which ones the machine
+    has.
+
+    Args:
+        name: "avx512", "avx2" or "baseline" on x86-64, "neon" on 64-bit ARM, "baseline" elsewhere.
+
+    Raises:
+        ValueError: This machine, or the compiled module, has no such target.
+        ImportError: The compiled kernels cannot be loaded; other backends have no targets.
+
+    Example:
+        >>> info = build_info()
+        >>> if info["backend"] == "native":
+        ...     set_cpu_target(info["cpu_targets"][-1])
+        ...     set_cpu_target(info["cpu_target"])
+    """
+    if not _loads("native"):
+        raise ImportError(
+            "adaseg_fast was installed without its compiled kernels, and only these have CPU "
+            "targets. Install a C++17 compiler and reinstall to get them."
+        )
+    importlib.import_module("adaseg_fast._native").set_cpu_target(name)
+
+
 def kernels() -> Kernels:
     """Return the module of the backend in use.
 
@@ -169,20 +197,20 @@ def kernels() -> Kernels:
     return _kernels
 
 
-def build_info() -> dict[str, str | bool]:
+def build_info() -> dict[str, str | bool | tuple[str, ...]]:
     """Describe the kernels in use on this machine.
 
     Returns:
         ``backend``: the name of the backend. ``cuda``: False, or the toolkit and the architectures
         that the CUDA kernels were built for. For the compiled kernels also their ``version``,
-        whether they use ``openmp``, and the ``instruction_set`` of their hot loops, which is chosen
-        when they are loaded.
+        whether they use ``openmp``, the ``cpu_targets`` that this machine has, best first, and the
+        ``cpu_target`` in use (see ``set_cpu_target``).
 
     Example:
         >>> build_info()["backend"] == get_backend()
         True
     """
-    info: dict[str, str | bool] = {"backend": get_backend(), "cuda": False}
+    info: dict[str, str | bool | tuple[str, ...]] = {"backend": get_backend(), "cuda": False}
     if not _loads("native"):
         return info
     native = importlib.import_module("adaseg_fast._native")
@@ -192,7 +220,8 @@ def build_info() -> dict[str, str | bool]:
         info |= {
             "version": native.__version__,
             "openmp": native.openmp,
-            "instruction_set": native.instruction_set,
+            "cpu_target": native.cpu_target(),
+            "cpu_targets": tuple(native.cpu_targets()),
         }
     return info
 

@@ -15,9 +15,10 @@ Environment = dict[str, str | int | bool | None]
 
 def environment() -> Environment:
     """Versions of this package, of torch, NumPy and Python; machine, backend, number of threads."""
+    built = adaseg_fast.build_info()
     return {
         "adaseg_fast": adaseg_fast.__version__,
-        **adaseg_fast.build_info(),
+        **{key: value for key, value in built.items() if not isinstance(value, tuple)},
         "torch": torch.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),

@@ -2,7 +2,7 @@
 // The Python module: arrays become checked views, the GIL is released, the kernel is called. The
 // CUDA kernels, where they were built, are the submodule `cuda` (bindings/cuda.cpp).
 #include "bindings/checks.h"
-#include "cpu/common/clones.h"
+#include "cpu/common/targets.h"
 #include "cpu/kernels.h"
 
 #ifndef ADASEG_VERSION
@@ -101,18 +101,6 @@ void py_solve_sampling(py::handle targets_, py::handle out_, double lam, bool ho
     solve_sampling(targets, out, lam, homogeneous, threads);
 }
 
-// The instruction set that loops marked ADASEG_CLONES use on this machine.
-const char *instruction_set() {
-#ifdef ADASEG_HAS_CLONES
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("x86-64-v4"))
-        return "AVX-512 (x86-64-v4)";
-    if (__builtin_cpu_supports("avx2"))
-        return "AVX2";
-#endif
-    return "baseline";
-}
-
 void bind_cpu(py::module_ &m) {
     using py::arg;
     m.def("sample", &py_sample, arg("image"), arg("phi"), arg("out"), arg("mean"), arg("std"),
@@ -154,6 +142,11 @@ void bind_cpu(py::module_ &m) {
           arg("homogeneous"), arg("threads"),
           "Minimise eq. (2) subject to eq. (3) for targets (N, 2, h, w).\n\n"
           "With homogeneous, all fixed borders are 0: the linear part of the solution.");
+    m.def("cpu_targets", &cpu_targets,
+          "List the targets that this machine can run the loops of, best first.");
+    m.def("cpu_target", [] { return loops().name; }, "Return the target in use.");
+    m.def("set_cpu_target", &set_cpu_target, arg("name"),
+          "Use the loops of another target from now on.");
 }
 
 } // namespace
@@ -169,7 +162,6 @@ PYBIND11_MODULE(_native, m) {
 #else
     m.attr("openmp") = false;
 #endif
-    m.attr("instruction_set") = instruction_set();
     m.attr("dtypes") = dtype_numbers();
 #ifdef ADASEG_CUDA
     py::module_ cuda = m.def_submodule("cuda");

@@ -5,28 +5,19 @@
 // grid is folded, the spans of a row are disjoint and are written from left to right as whole
 // vectors: each span overwrites the overhang of the one before. In a folded grid later triangles
 // must win, so only a span's own pixels are written.
-// No value leaves the range of its triangle's corners. On a span values only rise or only fall,
-// also after rounding, so that it is enough to see to the first and the last one. Where a score is
-// not finite or is close to the largest number, each pixel of the span has weights of its own.
+// No value leaves the range of its triangle's corners. Where a score is not finite or is close to
+// the largest number, each pixel of the span has weights of its own.
 #include <cstring>
 #include <limits>
 
 #include "core/barycentric.h"
 #include "core/blend.h"
-#include "cpu/common/clones.h"
 #include "cpu/common/grid.h"
 #include "cpu/common/huge_pages.h"
+#include "cpu/common/targets.h"
 #include "cpu/kernels.h"
 
 namespace adaseg {
-
-// row[first[k] + t] = start[k * stride] + t * change[k * stride] for the pixels of span k, which
-// end where span k + 1 begins; up to `overhang` more are written.
-constexpr int64_t overhang = 16;
-void fill_lines(const float *start, const float *change, int64_t stride, const int32_t *first,
-                int64_t spans, float *row);
-void fill_lines(const double *start, const double *change, int64_t stride, const int32_t *first,
-                int64_t spans, double *row);
 
 namespace {
 
@@ -56,10 +47,12 @@ void find_spans(const Grid &grid, Range band, std::vector<Span> &found) {
     });
 }
 
+constexpr int64_t padding = 16; // elements that loops may read or write beyond an array's end
+
 // The channels of each vertex side by side, so that find_lines takes them all at once.
 template <class T, class R> std::vector<R> by_vertex(const View &scores, int64_t n) {
     const int64_t channels = scores.shape[1], rows = scores.shape[2], cols = scores.shape[3];
-    std::vector<R> values(rows * cols * channels);
+    std::vector<R> values(rows * cols * channels + padding);
     constexpr int64_t block = 16; // vertices at once, so that reads and writes both stay in cache
     for (int64_t i = 0; i < rows; ++i)
         for (int64_t from = 0; from < cols; from += block)
@@ -75,41 +68,22 @@ template <class T, class R> std::vector<R> by_vertex(const View &scores, int64_t
 // Scores up to this size can be added and subtracted without overflow.
 template <class R> constexpr R moderate = std::numeric_limits<R>::max() / 4;
 
-// For every channel: the value at a span's first pixel and the change from pixel to pixel. Returns
-// whether all scores are finite and moderate; the lines of the other channels are of no use then.
+// Lines of all channels; RealLoops::find_lines says more.
 template <class R>
 bool find_lines(const Span &span, const R *values, int64_t channels, R *start, R *change) {
-    const R *s0 = values + span.corner[0] * channels, *s1 = values + span.corner[1] * channels,
-            *s2 = values + span.corner[2] * channels;
-    const R w0 = static_cast<R>(span.weights.at[0]), w1 = static_cast<R>(span.weights.at[1]),
-            w2 = static_cast<R>(span.weights.at[2]);
-    // The weights' changes add up to zero: differences keep a constant constant.
-    const R d1 = static_cast<R>(span.weights.per_col[1]),
-            d2 = static_cast<R>(span.weights.per_col[2]);
+    const R *const scores[3] = {values + span.corner[0] * channels,
+                                values + span.corner[1] * channels,
+                                values + span.corner[2] * channels};
+    const double *at = span.weights.at, *per_col = span.weights.per_col;
     const R steps = static_cast<R>(span.last - span.first - 1);
-    // A little less than one over it: a step times `steps` must not come out too large.
-    const R per_step = (R(1) - 4 * std::numeric_limits<R>::epsilon()) / std::max(steps, R(1));
-    int32_t usual = 1;
-    for (int64_t c = 0; c < channels; ++c) {
-        const R a = s0[c], b = s1[c], d = s2[c];
-        const R lower = a < b ? a : b, upper = a < b ? b : a;
-        const R least = d < lower ? d : lower, most = d > upper ? d : upper;
-        // Comparisons with NaN are false. NaN in `d` alone makes neither extreme NaN.
-        usual &= (least >= -moderate<R>)&(most <= moderate<R>)&(d == d);
-        R first = a * w0 + b * w1 + d * w2;
-        first = first < least ? least : first;
-        first = first > most ? most : first;
-        R step = (b - a) * d1 + (d - a) * d2;
-        const R last = first + steps * step;
-        const R bound = last > most ? most : last < least ? least : last;
-        step = bound != last ? (bound - first) * per_step : step;
-        // That may still be too much where differences are denormal. For a single pixel, a step may
-        // be infinite: 0 times it is NaN.
-        const R again = first + steps * step;
-        start[c] = first;
-        change[c] = (again >= least) & (again <= most) ? step : R(0);
-    }
-    return usual != 0;
+    const SpanWeights<R> weights{
+        {static_cast<R>(at[0]), static_cast<R>(at[1]), static_cast<R>(at[2])},
+        static_cast<R>(per_col[1]),
+        static_cast<R>(per_col[2]),
+        steps,
+        (R(1) - 4 * std::numeric_limits<R>::epsilon()) / std::max(steps, R(1)),
+        moderate<R>};
+    return loops().in<R>().find_lines(scores, weights, channels, start, change);
 }
 
 // A span of one channel whose pixels are worked out one by one.
@@ -183,9 +157,9 @@ void fill_simple(const Grid &grid, const std::vector<R> &values, int64_t channel
                 const size_t number = at[(row - from) * width + col];
                 const Span &span = spans[number];
                 const size_t lines = (first.size() + 1) * channels;
-                if (start.size() < lines) {
-                    start.resize(2 * lines);
-                    change.resize(2 * lines);
+                if (start.size() < lines + padding) {
+                    start.resize(2 * lines + padding);
+                    change.resize(2 * lines + padding);
                 }
                 R *starts = start.data() + lines - channels,
                   *changes = change.data() + lines - channels;
@@ -197,7 +171,8 @@ void fill_simple(const Grid &grid, const std::vector<R> &values, int64_t channel
             const int64_t count = static_cast<int64_t>(first.size());
             first.push_back(static_cast<int32_t>(width));
             for (int64_t c = 0; c < channels; ++c) {
-                fill_lines(&start[c], &change[c], channels, first.data(), count, row_buffer.data());
+                loops().in<R>().fill_lines(&start[c], &change[c], channels, first.data(), count,
+                                           row_buffer.data());
                 store_row(row_buffer.data(), width, out + c * pixels + row * width);
             }
             for (const Careful &one : careful)
@@ -216,7 +191,7 @@ void fill_folded(const Grid &grid, const std::vector<R> &values, int64_t channel
                   T(0.0f));
     std::vector<Span> spans;
     std::vector<Careful> careful;
-    std::vector<R> start(channels), change(channels);
+    std::vector<R> start(channels + padding), change(channels + padding);
     find_spans(grid, band, spans);
     for (size_t number = 0; number < spans.size(); ++number) {
         const Span &span = spans[number];
@@ -235,42 +210,7 @@ void fill_folded(const Grid &grid, const std::vector<R> &values, int64_t channel
     }
 }
 
-template <class R>
-inline void fill_all(const R *start, const R *change, int64_t stride, const int32_t *first,
-                     int64_t spans, R *row) {
-    for (int64_t k = 0; k < spans; ++k) {
-        const R value = start[k * stride], step = change[k * stride];
-        R *pixel = row + first[k];
-        for (int32_t from = 0; from < first[k + 1] - first[k]; from += overhang)
-            for (int32_t t = 0; t < overhang; ++t)
-                pixel[from + t] = value + static_cast<R>(from + t) * step;
-    }
-}
-
-#ifdef ADASEG_VECTORS
-inline void fill_all(const float *start, const float *change, int64_t stride, const int32_t *first,
-                     int64_t spans, float *row) {
-    for (int64_t k = 0; k < spans; ++k) {
-        const float value = start[k * stride], step = change[k * stride];
-        for (int32_t from = 0; from < first[k + 1] - first[k]; from += overhang) {
-            const Float16 pixels = value + (ramp + static_cast<float>(from)) * step;
-            std::memcpy(row + first[k] + from, &pixels, sizeof pixels);
-        }
-    }
-}
-#endif
-
 } // namespace
-
-ADASEG_CLONES void fill_lines(const float *start, const float *change, int64_t stride,
-                              const int32_t *first, int64_t spans, float *row) {
-    fill_all(start, change, stride, first, spans, row);
-}
-
-ADASEG_CLONES void fill_lines(const double *start, const double *change, int64_t stride,
-                              const int32_t *first, int64_t spans, double *row) {
-    fill_all(start, change, stride, first, spans, row);
-}
 
 void interpolate(const View &scores, const View &phi, const View &out, Diagonal diagonal,
                  int threads) {

@@ -2,11 +2,9 @@
 // Eq. (1): gathers the pixel nearest to each grid point, with optional normalisation in the same
 // pass, and the transpose of the gather. Only the sampled pixels are read. Images may have any
 // strides, so that interleaved channels need no copy.
-#include "core/finite.h"
-#include "core/nearest.h"
-#include "cpu/common/clones.h"
 #include "cpu/common/coordinates.h"
 #include "cpu/common/parallel.h"
+#include "cpu/common/targets.h"
 #include "cpu/kernels.h"
 
 #include <type_traits>
@@ -15,26 +13,14 @@ namespace adaseg {
 
 namespace {
 
-// Returns whether all coordinates are finite.
-ADASEG_CLONES bool offsets_of_row(const double *row, const double *col, int64_t count,
-                                  const View &image, int64_t *offsets) {
-    const int64_t height = image.shape[2], width = image.shape[3];
-    const int64_t down = image.strides[2], right = image.strides[3];
-    int64_t bad = 0;
-    for (int64_t j = 0; j < count; ++j) {
-        offsets[j] = nearest_pixel(row[j], height) * down + nearest_pixel(col[j], width) * right;
-        bad |= !is_finite(row[j]) | !is_finite(col[j]);
-    }
-    return bad == 0;
-}
-
 // Calls body(first point, number of points, offsets) for each row of points of an item; the offsets
 // lead from the item's first pixel to each point's own, in elements.
 template <class F> void for_each_offsets(const View &image, const View &phi, int64_t n, F &&body) {
     const int64_t cols = phi.shape[3];
     std::vector<int64_t> offsets(cols);
     for_each_row(phi, n, [&](int64_t i, const double *row, const double *col) {
-        if (!offsets_of_row(row, col, cols, image, offsets.data()))
+        if (!loops().offsets_of_row(row, col, cols, image.shape[2], image.shape[3],
+                                    image.strides[2], image.strides[3], offsets.data()))
             throw_not_finite();
         body(i * cols, cols, offsets.data());
     });

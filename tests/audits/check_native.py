@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -59,8 +61,14 @@ def compile_file(source: Path, folder: Path, sanitize: str = SANITIZERS[0]) -> N
         flags = ["-O2"]  # it only checks results, so it can be fast
     elif not source.name.startswith("fuzz") and sanitize != "thread":
         flags.append("-fsanitize-coverage=trace-pc")
-    flags += [f"-I{CSRC}", f"-I{HARNESS}", "-c", str(source)]
+    flags += [*target_flags(source), f"-I{CSRC}", f"-I{HARNESS}", "-c", str(source)]
     run([_compiler(), *PLAIN, *flags, "-o", str(folder / f"{source.stem}.o")])
+
+
+def target_flags(source: Path) -> list[str]:
+    """The flags that the file of a CPU target asks for, on the machines that have such targets."""
+    found = re.search(r"^// Flags: (.*)$", source.read_text(), re.MULTILINE)
+    return found[1].split() if found and platform.machine() in ("x86_64", "AMD64") else []
 
 
 def link(folder: Path, sanitize: str = SANITIZERS[0]) -> Path:

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the harness fails, counts, and runs a kernel on several numbers of threads.
+// How the harness fails, counts, and runs a kernel on several numbers of threads and with the loops
+// of every CPU target.
 #pragma once
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <initializer_list>
 #include <stdexcept>
 
+#include "cpu/common/targets.h"
 #include "fuzz_input.h"
 
 // Aborts, so that a fuzzer keeps the input.
@@ -54,12 +58,38 @@ inline std::vector<int> &thread_counts() {
     return counts;
 }
 
-// Runs call(threads) for each count. Every call must refuse a phi that is not finite. Returns
-// whether the outputs hold a result.
+// Whether two outputs are the same bit for bit. Only which NaN comes out of several is left open,
+// as it is in IEEE 754: it depends on the order in which a compiler names the operands of a sum.
+inline bool same_bits(DType type, const std::vector<uint8_t> &one, const uint8_t *other) {
+    if (std::equal(one.begin(), one.end(), other))
+        return true;
+    if (type != DType::f16 && type != DType::bf16 && type != DType::f32 && type != DType::f64)
+        return false;
+    bool same = true;
+    adaseg::with_float_type(type, [&](auto tag) {
+        using T = typename decltype(tag)::type;
+        for (size_t k = 0; k < one.size(); k += sizeof(T)) {
+            T a, b;
+            std::memcpy(&a, &one[k], sizeof a);
+            std::memcpy(&b, other + k, sizeof b);
+            const bool unknown =
+                std::isnan(static_cast<double>(a)) && std::isnan(static_cast<double>(b));
+            same &= unknown || std::equal(&one[k], &one[k] + sizeof(T), other + k);
+        }
+    });
+    return same;
+}
+
+// Runs call(threads) for each count, and on each target. Every call must refuse a phi that is not
+// finite. Returns whether the outputs hold a result.
 template <class F>
 bool same_on_threads(bool finite, std::initializer_list<Array *> outputs, F &&call) {
     std::vector<std::vector<uint8_t>> first;
-    for (const int threads : thread_counts()) {
+    const std::vector<std::string> targets = adaseg::cpu_targets();
+    const std::vector<int> &counts = thread_counts();
+    for (size_t run = 0; run < std::max(targets.size(), counts.size()); ++run) {
+        const int threads = counts[run % counts.size()];
+        adaseg::set_cpu_target(targets[run % targets.size()]);
         for (Array *out : outputs)
             std::memset(out->memory.get(), 0xA5, out->bytes);
         bool refused = false;
@@ -72,10 +102,10 @@ bool same_on_threads(bool finite, std::initializer_list<Array *> outputs, F &&ca
         size_t k = 0;
         for (Array *out : outputs) {
             const uint8_t *bytes = out->memory.get();
-            if (threads == thread_counts().front())
+            if (run == 0)
                 first.emplace_back(bytes, bytes + out->bytes);
             else if (finite)
-                FUZZ_CHECK(std::equal(first[k].begin(), first[k].end(), bytes));
+                FUZZ_CHECK(same_bits(out->view.type, first[k], bytes));
             ++k;
         }
     }

@@ -14,9 +14,10 @@ CSRC = Path(__file__).resolve().parents[2] / "csrc"
 ALLOWED = {
     "core": {"core"},
     "array": {"array", "core"},
-    "cpu/common": {"cpu/common", "array", "core"},
-    "cpu/argmax": {"cpu/argmax", "cpu/common", "array", "core"},
-    "cpu": {"cpu", "cpu/argmax", "cpu/common", "array", "core"},
+    "cpu/simd": {"cpu/simd", "core"},
+    "cpu/common": {"cpu/common", "cpu/simd", "array", "core"},
+    "cpu/argmax": {"cpu/argmax", "cpu/common", "cpu/simd", "array", "core"},
+    "cpu": {"cpu", "cpu/argmax", "cpu/common", "cpu/simd", "array", "core"},
     "cuda/device": {"cuda/device", "array", "core"},
     "cuda": {"cuda", "cuda/device", "array", "core"},
     "bindings": {"bindings", "cpu", "cpu/common", "cuda", "cuda/device", "array", "core"},

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernels compiled for one instruction set each: all give the same bits.
+"""The loops compiled for each CPU target: all give the same bits.
 
-The installed module chooses an instruction set when it is loaded, so that on one machine the others
-never run. Here each one is compiled separately, and so is the code for compilers without vector
-types; each is compared with the installed module.
+The installed module runs every target that this machine has. The code for compilers without vector
+types is compiled separately and compared with the installed module too.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import adaseg_fast
 from adaseg_fast import backends
 from adaseg_fast.backends import select
 from support.arrays import Array
@@ -33,16 +35,10 @@ CSRC = Path(__file__).resolve().parents[2] / "csrc"
 # expensive optimisations, which include fused multiply-adds where they are allowed.
 FLAGS = (
     *("-std=c++17", "-O1", "-ftree-vectorize", "-fexpensive-optimizations"),
-    *("-ffp-contract=off", "-fPIC", "-w"),
+    *("-ffp-contract=off", "-fPIC", "-fvisibility=hidden", "-w"),
 )
-ONE_SET = "-DADASEG_NO_CLONES"
-# Name: flags, and what /proc/cpuinfo must list for the code to run.
-VARIANTS = {
-    "baseline": ((ONE_SET,), ()),
-    "baseline, plain loops": ((ONE_SET, "-DADASEG_NO_VECTORS"), ()),
-    "AVX2": ((ONE_SET, "-march=x86-64-v3"), ("avx2", "fma", "bmi2", "f16c", "movbe")),
-    "AVX-512": ((ONE_SET, "-march=x86-64-v4"), ("avx512bw", "avx512cd", "avx512dq", "avx512vl")),
-}
+TARGETS = ("neon",) if platform.machine() in ("aarch64", "arm64") else ("avx512", "avx2")
+PLAIN = "plain numbers"  # the code for compilers without vector types
 SIZES = ((37, 53), (1, 40), (64, 210))
 
 pytestmark = pytest.mark.skipif(
@@ -57,41 +53,32 @@ def compiler() -> str:
     return found
 
 
-@pytest.fixture(scope="module")
-def bindings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The part that all variants share: it computes nothing."""
-    pybind11 = pytest.importorskip("pybind11", reason="needs pybind11 to bind the kernels")
-    made = tmp_path_factory.mktemp("bindings") / "bindings.o"
-    includes = (f"-I{pybind11.get_include()}", f"-I{sysconfig.get_path('include')}")
-    compile_file(
-        CSRC / "bindings/module.cpp", made, ONE_SET, "-O0", "-fvisibility=hidden", *includes
-    )
-    return made
-
-
 def compile_file(source: Path, to: Path, *flags: str) -> Path:
     command = [compiler(), *FLAGS, *flags, f"-I{CSRC}", "-c", str(source), "-o", str(to)]
     subprocess.run(command, check=True)
     return to
 
 
-@pytest.fixture(scope="module", params=VARIANTS)
-def variant(
-    request: pytest.FixtureRequest, bindings: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """A backend of one instruction set; compiling it takes some ten seconds."""
-    flags, needs = VARIANTS[request.param]
-    cpu = Path("/proc/cpuinfo")
-    missing = set(needs) - set(cpu.read_text().split() if cpu.exists() else ())
-    if missing:
-        pytest.skip(f"this processor has no {', '.join(sorted(missing))}")
-    folder = tmp_path_factory.mktemp("variant")
+def native_targets() -> tuple[str, ...]:
+    from adaseg_fast import _native
+
+    return tuple(_native.cpu_targets())
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A backend without vector types; compiling it takes half a minute."""
+    pybind11 = pytest.importorskip("pybind11", reason="needs pybind11 to bind the kernels")
+    folder = tmp_path_factory.mktemp("plain")
+    includes = (f"-I{pybind11.get_include()}", f"-I{sysconfig.get_path('include')}")
+    sources = [CSRC / "bindings/module.cpp", *sorted((CSRC / "cpu").rglob("*.cpp"))]
+
+    def compiled(source: Path) -> str:
+        flags = ("-O0", *includes) if source.stem == "module" else ("-DADASEG_NO_VECTORS",)
+        return str(compile_file(source, folder / f"{source.stem}.o", *flags))
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        objects = pool.map(
-            lambda source: compile_file(source, folder / f"{source.stem}.o", *flags),
-            sorted((CSRC / "cpu").rglob("*.cpp")),
-        )
-        files = [str(bindings), *map(str, objects)]
+        files = list(pool.map(compiled, sources))
     path = folder / f"_native{sysconfig.get_config_var('EXT_SUFFIX')}"
     subprocess.run([compiler(), "-shared", *files, "-o", str(path)], check=True)
     name = f"{folder.name}._native"
@@ -99,20 +86,42 @@ def variant(
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert module.instruction_set == "baseline"  # it has nothing to choose from
+    assert len(module.cpu_targets()) == 1  # it has nothing to choose from
     sys.modules[name] = module
     select.BACKENDS[name] = name
     yield name
     del select.BACKENDS[name], sys.modules[name]
 
 
-def check_same(variant: str, function: Callable[[], Any]) -> None:
-    results = []
-    for backend in ("native", variant):
-        with backends.use_backend(backend):
+@pytest.fixture(params=(*TARGETS, PLAIN))
+def variant(request: pytest.FixtureRequest) -> str:
+    """A target that this machine has, or the backend in plain numbers."""
+    if request.param == PLAIN:
+        name = request.getfixturevalue("plain")
+        assert isinstance(name, str)
+        return name
+    if request.param not in native_targets():
+        pytest.skip(f"this processor, or the compiled module, has no {request.param}")
+    return str(request.param)
+
+
+def results_of(variant: str, function: Callable[[], Any]) -> tuple[Array, ...]:
+    from adaseg_fast import _native
+
+    before = _native.cpu_target()
+    try:
+        if variant in native_targets():
+            _native.set_cpu_target(variant)
+        with backends.use_backend(variant if variant in select.BACKENDS else "native"):
             found = function()
-        results.append(found if isinstance(found, tuple) else (found,))
-    for one, other in zip(*results, strict=True):
+    finally:
+        _native.set_cpu_target(before)
+    return found if isinstance(found, tuple) else (found,)
+
+
+def check_same(variant: str, function: Callable[[], Any]) -> None:
+    simplest = results_of(native_targets()[-1], function)
+    for one, other in zip(simplest, results_of(variant, function), strict=True):
         assert_same(one, other)
 
 
@@ -137,6 +146,19 @@ def test_faces_weights_values_and_labels(variant: str, kind: str) -> None:
                     check_same(variant, lambda call=call: backends.interpolate_argmax(*call))
 
 
+@pytest.mark.parametrize("classes", [1, 3, 19, 300])
+def test_labels_of_noise_infinity_and_nan(variant: str, classes: int) -> None:
+    rng = np.random.default_rng(classes)
+    phi = grids("moved", (9, 14), (70, 333))
+    scores = rng.normal(size=(1, classes, 9, 14)).astype(np.float32)
+    strange = scores.copy()
+    for value in (np.inf, -np.inf, np.nan):
+        strange[rng.random(scores.shape) < 0.03] = value
+    for given in (scores, strange, scores.astype(np.float64), strange.astype(np.float64)):
+        check_same(variant, lambda a=given: backends.interpolate_argmax(a, phi, (70, 333)))
+        check_same(variant, lambda a=given: backends.interpolate(a, phi, (70, 333)))
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.int64])
 def test_boundaries(variant: str, dtype: Any) -> None:
     rng = np.random.default_rng(0)
@@ -153,7 +175,7 @@ def test_boundaries(variant: str, dtype: Any) -> None:
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
 def test_solutions_and_samples(variant: str, dtype: Any) -> None:
     rng = np.random.default_rng(0)
-    for shape in ((8, 8), (5, 33), (20, 3)):
+    for shape in ((8, 8), (5, 33), (20, 3), (41, 17)):
         targets = rng.random((3, 2, *shape)).astype(dtype)
         check_same(variant, lambda targets=targets: backends.solve_sampling(targets, 0.7))
         image = (100 * rng.normal(size=(3, 2, 30, 41))).astype(dtype)
@@ -173,3 +195,61 @@ def test_gradients(variant: str, kind: str) -> None:
         return to_scores, to_phi
 
     check_same(variant, gradients)
+
+
+def target_sources() -> list[Path]:
+    return sorted((CSRC / "cpu" / "simd").glob("target_*.cpp"))
+
+
+@pytest.mark.parametrize("source", target_sources(), ids=lambda source: source.stem)
+def test_files_of_targets_share_no_function(source: Path, tmp_path: Path) -> None:
+    """The linker must have nothing to choose from: it could take one target's code for all."""
+    nm = shutil.which("nm")
+    if nm is None:
+        pytest.skip("no nm")
+    found = re.search(r"^// Flags: (.*)$", source.read_text(), re.MULTILINE)
+    if found is not None and platform.machine() != "x86_64":
+        pytest.skip("these flags are those of x86-64")
+    flags = found[1].split() if found is not None else []
+    # Without optimisation nothing is inlined that does not have to be.
+    made = compile_file(source, tmp_path / "target.o", *flags, "-O0")
+    done = subprocess.run(
+        [nm, "-C", "--defined-only", str(made)], capture_output=True, text=True, check=True
+    )
+    # "address kind name"; small letters are of symbols that other files do not see.
+    lines = [line.split(" ", 2) for line in done.stdout.splitlines()]
+    assert any(kind == "t" for _, kind, _ in lines)
+    shared = [name for _, kind, name in lines if kind not in "trdb"]
+    assert shared == [f"adaseg::{source.stem.removeprefix('target_')}_loops"]
+
+
+def test_unknown_targets_are_refused() -> None:
+    from adaseg_fast import _native
+
+    before = _native.cpu_target()
+    with pytest.raises(ValueError, match=r"must be one that this machine has \(.*\), got 'mmx'"):
+        adaseg_fast.set_cpu_target("mmx")
+    assert _native.cpu_target() == before
+
+
+def test_the_environment_chooses() -> None:
+    code = "import adaseg_fast; print(adaseg_fast.build_info()['cpu_target'])"
+    for target in native_targets():
+        done = run_python(code, ADASEG_CPU=target)
+        assert done.stdout.split() == [target], done.stderr
+
+
+def test_the_environment_must_name_a_target() -> None:
+    done = run_python("import adaseg_fast; adaseg_fast.get_backend()", ADASEG_CPU="z80")
+    assert done.returncode != 0
+    assert "ValueError: the environment variable ADASEG_CPU: the CPU target must" in done.stderr
+    assert "got 'z80'" in done.stderr
+
+
+def run_python(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+    )

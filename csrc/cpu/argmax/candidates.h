@@ -19,46 +19,31 @@
 
 namespace adaseg {
 
-// The scores of one class, or the mean of several, at the corners of a triangle.
-template <class R> struct Lead {
-    R at[3];
-};
-// Writes the numbers of the classes that no lead beats at all three corners, and returns their
-// count. The leads must be finite; of the classes' scores NaN may count as beaten or not: elsewhere
-// the class does not win, whatever it is there. The scores at[k] must be readable up to a multiple
-// of 16.
-int64_t find_unbeaten(const float *const (&at)[3], const Lead<float> (&leads)[4], int64_t classes,
-                      int32_t *number);
-int64_t find_unbeaten(const double *const (&at)[3], const Lead<double> (&leads)[4], int64_t classes,
-                      int32_t *number);
-
-// The classes left in a triangle, numbers ascending, and their scores as planes. Each array is
-// readable up to a multiple of 16.
-struct Planes {
+// The classes left in a triangle, numbers ascending, and their scores as planes; PlaneArrays says
+// more.
+template <class R> struct Planes {
     int64_t count = 0;
     std::vector<int32_t> number;
     std::vector<double> base, by_row, by_col;
+    std::vector<R> step, start;
 
     explicit Planes(int64_t classes) {
         const size_t padded = (classes + 15) / 16 * 16;
         number.resize(padded);
         for (auto *plane : {&base, &by_row, &by_col})
             plane->resize(padded);
+        for (auto *plane : {&step, &start})
+            plane->resize(padded);
+    }
+
+    PlaneArrays<R> arrays() {
+        return {count,         number.data(), base.data(), by_row.data(),
+                by_col.data(), step.data(),   start.data()};
     }
 };
 
-// Labels up to `span_block` pixels of a row, the first one at (dr, dc) from the planes' origin. The
-// unnamed argument is of the type to compute in. Labels are written in whole vectors.
-constexpr int64_t span_block = 64;
+constexpr int64_t span_block = 64; // pixels that a loop labels at once
 template <class L> using SpanLabels = L[span_block];
-void label_span(const Planes &planes, double dr, double dc, int64_t count, float,
-                SpanLabels<uint8_t> &labels);
-void label_span(const Planes &planes, double dr, double dc, int64_t count, float,
-                SpanLabels<int32_t> &labels);
-void label_span(const Planes &planes, double dr, double dc, int64_t count, double,
-                SpanLabels<uint8_t> &labels);
-void label_span(const Planes &planes, double dr, double dc, int64_t count, double,
-                SpanLabels<int32_t> &labels);
 
 // Copies a few bytes, up to about 64, which is cheaper than a call of memcpy.
 inline void copy_few(const uint8_t *from, int64_t bytes, uint8_t *to) {
@@ -98,17 +83,16 @@ public:
         for (int w = 0; w < 3; ++w)
             for (int k = 0; k < 3; ++k)
                 leads[w].at[k] = at_[k][scores_.best(corners.v[w])];
-        if (!(is_moderate(leads[0]) && is_moderate(leads[1]) && is_moderate(leads[2]))) {
-            keep_unbeaten(leads);
-            careful_ = true;
-            return;
-        }
+        const bool moderate =
+            is_moderate(leads[0]) && is_moderate(leads[1]) && is_moderate(leads[2]);
         for (int k = 0; k < 3; ++k)
-            leads[3].at[k] = (leads[0].at[k] + leads[1].at[k] + leads[2].at[k]) / R(3);
-        planes_.count = find_unbeaten(at_, leads, scores_.classes(), planes_.number.data());
+            leads[3].at[k] = moderate ? (leads[0].at[k] + leads[1].at[k] + leads[2].at[k]) / R(3)
+                                      : leads[0].at[k];
+        planes_.count =
+            loops().in<R>().find_unbeaten(at_, leads, scores_.classes(), planes_.number.data());
         if (planes_.count == 0) // rounding has put the mean of equal leads above them
             planes_.number[planes_.count++] = scores_.best(corners.v[0]);
-        careful_ = !make_planes();
+        careful_ = !(moderate && make_planes());
         if (planes_.count == 2 && !careful_)
             divide();
     }
@@ -184,19 +168,6 @@ private:
         return is_moderate(lead.at[0]) && is_moderate(lead.at[1]) && is_moderate(lead.at[2]);
     }
 
-    // As `find_unbeaten`, for leads of any value: comparisons with NaN are false.
-    void keep_unbeaten(const Lead<R> (&leads)[4]) {
-        planes_.count = 0;
-        for (int32_t c = 0; c < scores_.classes(); ++c) {
-            bool beaten = false;
-            for (int w = 0; w < 3; ++w)
-                beaten |= at_[0][c] < leads[w].at[0] && at_[1][c] < leads[w].at[1] &&
-                          at_[2][c] < leads[w].at[2];
-            if (!beaten)
-                planes_.number[planes_.count++] = c;
-        }
-    }
-
     // Returns whether all planes hold moderate numbers and are as precise as they must be.
     bool make_planes() {
         const WeightGradients g = weight_gradients(p_, bits_);
@@ -210,18 +181,8 @@ private:
                      std::abs(p_[k].col * pixel - origin_col_);
         }
         turn_ = steepest * reach;
-        bool moderate = turn_ < 1e8;
-        for (int64_t k = 0; k < planes_.count; ++k) {
-            const int32_t c = planes_.number[k];
-            const double s[3] = {at_[0][c], at_[1][c], at_[2][c]};
-            const Slope slope = slope_of(s, g);
-            planes_.base[k] = s[0];
-            planes_.by_row[k] = slope.row;
-            planes_.by_col[k] = slope.col;
-            moderate = moderate && is_moderate(s[0]) && is_moderate(s[1]) && is_moderate(s[2]) &&
-                       is_moderate(slope.row) && is_moderate(slope.col);
-        }
-        return moderate;
+        const double limit = std::numeric_limits<R>::max() / 4;
+        return loops().in<R>().find_planes(at_, g, limit, planes_.arrays()) && turn_ < 1e8;
     }
 
     // Finds the line between two classes: on each row the class of the higher number wins where an
@@ -254,15 +215,19 @@ private:
 
     // Labels the first pixels of [first, last), as many as a block holds; returns their number.
     template <class L>
-    int64_t label(int64_t row, int64_t first, int64_t last, SpanLabels<L> &labels) const {
+    int64_t label(int64_t row, int64_t first, int64_t last, SpanLabels<L> &labels) {
         const int64_t count = std::min(last - first, span_block);
         if (careful_) {
             for (int64_t k = 0; k < count; ++k)
                 labels[k] = static_cast<L>(label_carefully(row, first + k));
             return count;
         }
-        label_span(planes_, static_cast<double>(row) - origin_row_,
-                   static_cast<double>(first) - origin_col_, count, R{}, labels);
+        const double dr = static_cast<double>(row) - origin_row_,
+                     dc = static_cast<double>(first) - origin_col_;
+        if constexpr (sizeof(L) == 1)
+            loops().in<R>().label_bytes(planes_.arrays(), dr, dc, count, labels);
+        else
+            loops().in<R>().label_words(planes_.arrays(), dr, dc, count, labels);
         return count;
     }
 
@@ -284,7 +249,7 @@ private:
 
     const VertexScores<T> &scores_;
     VertexCache<T> vertex_;
-    Planes planes_;
+    Planes<R> planes_;
     // Of the triangle: its corners, the scores there, and how far planes magnify rounding errors.
     Point p_[3] = {};
     const R *at_[3] = {};

@@ -9,13 +9,9 @@
 #include <vector>
 
 #include "array/view.h"
-#include "cpu/common/clones.h"
+#include "cpu/common/targets.h"
 
 namespace adaseg {
-
-// Where value[v] beats most[v] (core/blend.h): most[v] = value[v]; best[v] = number.
-void improve_best(const float *value, int64_t count, int32_t number, float *most, int32_t *best);
-void improve_best(const double *value, int64_t count, int32_t number, double *most, int32_t *best);
 
 template <class T> class VertexScores {
 public:
@@ -31,7 +27,8 @@ public:
             const R *first = read_row(0, i, buffer);
             std::copy(first, first + cols_, most.begin());
             for (int32_t c = 1; c < classes_; ++c)
-                improve_best(read_row(c, i, buffer), cols_, c, most.data(), &best_[i * cols_]);
+                loops().in<R>().improve_best(read_row(c, i, buffer), cols_, c, most.data(),
+                                             &best_[i * cols_]);
         }
         int64_t calm_cells = 0;
         for (int64_t i = 0; i + 1 < rows_; ++i)

@@ -2,25 +2,12 @@
 // Snaps a sampling tensor to the lattice and splits its cells; see grid.h.
 #include "cpu/common/grid.h"
 
-#include "core/finite.h"
-#include "cpu/common/clones.h"
 #include "cpu/common/coordinates.h"
+#include "cpu/common/targets.h"
 
 namespace adaseg {
 
 namespace {
-
-// Returns whether all coordinates are finite.
-ADASEG_CLONES bool snap_row(const double *row, const double *col, int64_t count,
-                            const Lattice &lattice, Point *to) {
-    const Lattice own = lattice; // a copy that the writes below cannot change
-    int64_t bad = 0;
-    for (int64_t j = 0; j < count; ++j) {
-        to[j] = snap_point(row[j], col[j], own);
-        bad |= !is_finite(row[j]) | !is_finite(col[j]);
-    }
-    return bad == 0;
-}
 
 bool holds_covering(const Grid &grid) {
     const auto obeys = [&](int64_t i, int64_t j) {
@@ -45,7 +32,7 @@ Grid make_grid(const View &phi, int64_t item, int64_t height, int64_t width, Dia
     grid.cols = phi.shape[3];
     grid.points.resize(grid.rows * grid.cols);
     for_each_row(phi, item, [&](int64_t i, const double *row, const double *col) {
-        if (!snap_row(row, col, grid.cols, grid.lattice, &grid.points[i * grid.cols]))
+        if (!loops().snap_row(row, col, grid.cols, grid.lattice, &grid.points[i * grid.cols]))
             throw_not_finite();
     });
     grid.main.resize(grid.cells());

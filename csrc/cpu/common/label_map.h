@@ -11,6 +11,7 @@
 #include "array/view.h"
 #include "core/boundary.h"
 #include "cpu/common/boundaries.h"
+#include "cpu/common/targets.h"
 
 namespace adaseg {
 
@@ -42,17 +43,6 @@ private:
     std::vector<int64_t> others_; // target classes outside 0..255
 };
 
-// flag[col] = whether a label differs from one of its 4 neighbours. Rows beyond the image repeat
-// its border; columns beyond it are not looked at. Labels are compared as unsigned integers.
-void mark_changes(const uint8_t *here, const uint8_t *above, const uint8_t *below, int64_t width,
-                  uint8_t *flag);
-void mark_changes(const uint16_t *here, const uint16_t *above, const uint16_t *below, int64_t width,
-                  uint8_t *flag);
-void mark_changes(const uint32_t *here, const uint32_t *above, const uint32_t *below, int64_t width,
-                  uint8_t *flag);
-void mark_changes(const uint64_t *here, const uint64_t *above, const uint64_t *below, int64_t width,
-                  uint8_t *flag);
-
 // What a thread needs to look at one row at a time.
 template <class T> struct Scratch {
     std::vector<T> rows[3];
@@ -73,14 +63,12 @@ public:
     // Calls body(column) for each boundary pixel of a row, in order.
     template <class F>
     void boundary_of_row(int64_t row, const Counts &counts, Scratch<T> &scratch, F &&body) const {
-        using Bits = std::make_unsigned_t<T>;
         const T *above = read_row(std::max<int64_t>(row - 1, 0), scratch.rows[0]);
         const T *here = read_row(row, scratch.rows[1]);
         const T *below = read_row(std::min(row + 1, height_ - 1), scratch.rows[2]);
         scratch.flag.resize((width_ + 63) / 64 * 64); // flags beyond the row stay 0
         uint8_t *flag = scratch.flag.data();
-        mark_changes(reinterpret_cast<const Bits *>(here), reinterpret_cast<const Bits *>(above),
-                     reinterpret_cast<const Bits *>(below), width_, flag);
+        mark_changes(here, above, below, flag);
         for (int64_t from = 0; from < width_; from += 64) {
             uint64_t words[8], any = 0;
             std::memcpy(words, flag + from, sizeof words);
@@ -105,6 +93,23 @@ private:
         for (int64_t col = 0; col < width_; ++col)
             buffer[col] = from[col * right_];
         return buffer.data();
+    }
+
+    // flag[col] = whether a label differs from one of its 4 neighbours.
+    void mark_changes(const T *here, const T *above, const T *below, uint8_t *flag) const {
+        using Bits = std::make_unsigned_t<T>;
+        const auto mark = [&](auto *loop) {
+            loop(reinterpret_cast<const Bits *>(here), reinterpret_cast<const Bits *>(above),
+                 reinterpret_cast<const Bits *>(below), width_, flag);
+        };
+        if constexpr (sizeof(T) == 1)
+            mark(loops().mark_changes8);
+        else if constexpr (sizeof(T) == 2)
+            mark(loops().mark_changes16);
+        else if constexpr (sizeof(T) == 4)
+            mark(loops().mark_changes32);
+        else
+            mark(loops().mark_changes64);
     }
 
     bool counted(const Counts &counts, const T *above, const T *here, const T *below,
