@@ -95,10 +95,26 @@ def sample(
         raise ValueError(f"sample: image must be (N, C, H, W), got {shape}")
     if shape[2] < 1 or shape[3] < 1:
         raise ValueError(f"sample: image must have at least one pixel, got {shape}")
+    if _has_channels_last(shape):
+        raise ValueError(
+            f"sample: image must be (N, C, H, W), got {shape}, which looks like (N, H, W, C): move "
+            "its last axis behind the first, such as by permute(0, 3, 1, 2)"
+        )
     _batch("sample", "image", shape, phi)
     means, stds = normalization(mean, std, shape[1])
     spec = Spec((*shape[:2], *phi.shape[2:]), _wide_type(image) if stds else None)
     return spec, means, stds
+
+
+def _has_channels_last(shape: tuple[Any, ...]) -> bool:
+    """Whether a shape is that of a picture with its channels last, and no sensible (N, C, H, W).
+
+    Symbolic sizes are not looked at, because a trace would then hold for some sizes only.
+    """
+    if not all(type(size) is int for size in shape):
+        return False
+    _, channels, rows, columns = shape
+    return columns in (3, 4) and channels > 16 and rows > 16
 
 
 def triangles(phi: Any, size: Sequence[int], diagonal: str) -> Spec:

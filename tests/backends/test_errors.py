@@ -131,6 +131,12 @@ def test_image() -> None:
         backends.sample(IMAGE[0], PHI)
     with pytest.raises(ValueError, match="image must have at least one pixel"):
         backends.sample(IMAGE[:, :, :0], PHI)
+    frame = np.zeros((1, 20, 30, 3), np.uint8)
+    with pytest.raises(
+        ValueError, match=re.escape("(1, 20, 30, 3), which looks like (N, H, W, C)")
+    ):
+        backends.sample(frame, PHI)
+    assert backends.sample(frame.transpose(0, 3, 1, 2), PHI).shape[1] == 3
     with pytest.raises(
         ValueError,
         match=re.escape(

@@ -101,6 +101,10 @@ def test_image() -> None:
         ops.sample(IMAGE[0], PHI)
     with pytest.raises(ValueError, match="image must have at least one pixel"):
         ops.sample(IMAGE[..., :0], PHI)
+    with pytest.raises(
+        ValueError, match=re.escape("(1, 20, 30, 3), which looks like (N, H, W, C)")
+    ):
+        ops.sample(torch.zeros(1, 20, 30, 3), PHI)
     with pytest.raises(ValueError, match="image and phi must agree in batch size, got"):
         ops.sample(IMAGE.expand(2, 3, 5, 6), PHI)
     with pytest.raises(TypeError, match=r"dtype torch\.complex64 are not supported"):

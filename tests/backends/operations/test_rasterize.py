@@ -99,7 +99,7 @@ def test_one_side_uncovered(backend: str, side: str) -> None:
             np.testing.assert_array_equal(faces[0] != -1, covered)
             np.testing.assert_array_equal(weights[0].any(0), covered)
             np.testing.assert_array_equal(values[0, 0] != 0, covered)
-            np.testing.assert_array_equal(labels[0], np.where(covered, 0, 255))
+            np.testing.assert_array_equal(labels[0], np.where(covered, 1, 255))  # a logit above 0
 
 
 @every_backend
