@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"adaseg-fast: {_said(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nadaseg-fast: interrupted; every file that was written is whole", file=sys.stderr)
+        print("\nadaseg-fast: interrupted; all files written so far are intact", file=sys.stderr)
         return 130
 
 

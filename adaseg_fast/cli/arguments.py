@@ -98,12 +98,17 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows the default of an option where it is a value: neither a flag's, nor none at all."""
+class _HelpFormatter(argparse.HelpFormatter):
+    """Says how a size is written, and shows defaults that are values (no flags, no empty lists)."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        hidden = action.default is None or action.default is False or action.default == []
-        return action.help if hidden else super()._get_help_string(action)
+        text, default = action.help or "", action.default
+        if action.type is size:
+            text += "; 64 or 64x96 (rows x columns)"
+        if isinstance(default, list):
+            default = " ".join(map(str, default))
+        hidden = default is None or default is False or default in ("", argparse.SUPPRESS)
+        return text if hidden else f"{text} (default: {default})"
 
 
 class OldName(argparse.Action):
@@ -157,7 +162,7 @@ def command(
     added.set_defaults(run=run)
     added.add_argument("--quiet", action="store_true", help="show no progress bars")
     if seed:
-        added.add_argument("--seed", type=int, default=0, help="seed of everything random")
+        added.add_argument("--seed", type=int, default=0, help="random seed")
     if cuda:
         added.add_argument("--device", default="cpu", help="where to compute: cpu, cuda or cuda:N")
     added.add_argument(
@@ -177,8 +182,7 @@ def data_arguments(parser: argparse.ArgumentParser, split: str | None) -> None:
         "--data",
         required=True,
         metavar="NAME:PATH",
-        help="the data set: camvid:PATH, cityscapes:PATH, apolloscape:PATH, synthia:PATH, "
-        "supervisely:PATH, folder:PATH or synthetic:COUNT; see docs/data.md",
+        help=f"the data set: {_data_sets()}; see docs/data.md",
     )
     if split:
         parser.add_argument("--split", default=split, help="part of the data set")
@@ -196,15 +200,25 @@ def data_arguments(parser: argparse.ArgumentParser, split: str | None) -> None:
     parser.add_argument("--cache", action="store_true", help="keep frames in memory")
 
 
+def _data_sets() -> str:
+    """The forms that ``--data`` takes, such as "camvid:PATH"."""
+    from adaseg_fast.data import DATASETS
+
+    return ", ".join(
+        f"{name}:PATH" if reader.needs_path else f"{name}:COUNT"
+        for name, reader in DATASETS.items()
+    )
+
+
 def trust_argument(parser: argparse.ArgumentParser) -> None:
-    """Add the argument that names the networks whose code may be imported."""
+    """Add the argument that allows importing networks from outside this package."""
     parser.add_argument(
         "--network",
         action="append",
         default=[],
         metavar="MODULE:FACTORY",
-        help="a network outside this package that you trust: its code is imported if a model file "
-        "names it; may be given several times",
+        help="allow importing MODULE:FACTORY if the model file names it; may be given several "
+        "times",
     )
 
 

@@ -47,13 +47,15 @@ def add_commands(commands: Any) -> None:
         type=names,
         default="iou",
         metavar="NAME,...",
-        help="iou; trimap: accuracy near boundaries; objects: recall by size; boundary: F-score",
+        help="names with commas between: iou (intersection over union), trimap (accuracy near "
+        "boundaries), objects (recall of objects by size), boundary (F-score of boundaries)",
     )
     evaluate.add_argument(
         "--workers",
         type=int,
         default=0,
-        help="threads that read and count beside the one that predicts; they disturb latencies",
+        help="number of extra threads that read frames and count results; use 0 when you measure "
+        "latency",
     )
     evaluate.add_argument("--output", type=Path, required=True, help="folder to write to")
 
@@ -61,10 +63,15 @@ def add_commands(commands: Any) -> None:
         commands,
         "plot",
         _plot,
-        "draw the charts of one or several evaluations of the same frames again, from their files",
+        "draw the charts of finished evaluations again",
         seed=False,
     )
-    plot.add_argument("evaluations", type=Path, nargs="+", help="evaluation.json of 'evaluate'")
+    plot.add_argument(
+        "evaluations",
+        type=Path,
+        nargs="+",
+        help="evaluation.json files of 'evaluate', all of the same frames",
+    )
     plot.add_argument("--output", type=Path, required=True, help="folder to write to")
 
 
@@ -75,21 +82,22 @@ def _sampling_arguments(evaluate: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="SIZE",
-        help="also measure the truth itself, sampled and interpolated back, at these sizes",
+        help="also report an upper bound: ground-truth labels sampled at SIZE and interpolated "
+        "back",
     )
     evaluate.add_argument(
         "--sampler",
         type=Path,
         nargs="+",
         default=[],
-        help="files of 'train sampler': also measure the truth itself, sampled where these "
-        "auxiliary networks sample, at the sizes of --ceiling",
+        help="also report that upper bound for the points chosen by these auxiliary networks, "
+        "files of 'train sampler' (needs --ceiling)",
     )
     evaluate.add_argument(
         "--shortfall",
         action="store_true",
-        help="also measure what adaptive models lose: the truth sampled where they sample, and the "
-        "models with samples at ideal points",
+        help="also split an adaptive model's error into the part due to its sampling points and "
+        "the part due to its base network",
     )
     evaluate.add_argument(
         "--tensor-size", type=size, default="8", help="size of ideal sampling tensors"

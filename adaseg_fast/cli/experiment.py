@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adaseg_fast.cli.arguments import command, size
+from adaseg_fast.engine.experiment.config import own_experiments, read_config
 
 
 def add_commands(commands: Any) -> None:
@@ -23,8 +24,7 @@ def add_commands(commands: Any) -> None:
     experiment.add_argument(
         "config",
         metavar="NAME|CONFIG.toml",
-        help="apolloscape, camvid, cityscapes, cityscapes-deeplab, cityscapes-pspnet, supervisely, "
-        "synthetic, synthia, or a file (docs/experiments.md)",
+        help=f"{', '.join(own_experiments())}, or a file (docs/experiments.md)",
     )
     experiment.add_argument(
         "--data", metavar="NAME:PATH", help="data set, instead of the configuration's"
@@ -38,7 +38,8 @@ def add_commands(commands: Any) -> None:
     experiment.add_argument(
         "--workers",
         type=int,
-        help="processes or threads that read frames, instead of the configuration's",
+        help="number of processes (or, in evaluations, threads) that read frames, instead of the "
+        "configuration's",
     )
     experiment.add_argument(
         "--output", type=Path, required=True, help="folder to write everything to"
@@ -48,7 +49,6 @@ def add_commands(commands: Any) -> None:
 def _experiment(options: argparse.Namespace) -> int:
     from msgspec.structs import replace
 
-    from adaseg_fast.engine.experiment.config import read_config
     from adaseg_fast.engine.experiment.frame_pictures import draw_frame_pictures
     from adaseg_fast.engine.experiment.report import report
     from adaseg_fast.engine.experiment.results import gather, write_results

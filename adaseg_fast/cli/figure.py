@@ -11,9 +11,8 @@ from adaseg_fast.cli.arguments import command, data_arguments, open_frames, size
 
 
 def add_commands(commands: Any) -> None:
-    figures = commands.add_parser(
-        "figure", help="draw pictures of single frames: sampling locations, and what models predict"
-    )
+    text = "draw pictures of single frames: sampling locations, and what models predict"
+    figures = commands.add_parser("figure", help=text, description=f"{text[0].upper()}{text[1:]}.")
     kinds = figures.add_subparsers(required=True, metavar="WHAT")
 
     by_lambda = command(
@@ -26,7 +25,11 @@ def add_commands(commands: Any) -> None:
     _common(by_lambda)
     _frame(by_lambda)
     by_lambda.add_argument(
-        "--lam", type=float, nargs="+", default=[0.01, 0.1, 1, 10, 100], help="one picture for each"
+        "--lam",
+        type=float,
+        nargs="+",
+        default=[0.01, 0.1, 1, 10, 100],
+        help="values of lambda; one panel per value",
     )
     by_lambda.add_argument(
         "--tensor-size", type=size, default="32", help="size of the sampling tensor"
@@ -74,7 +77,13 @@ def _add_examples(kinds: Any) -> None:
     shown.add_argument("--uniform", type=Path, required=True, help="file of a uniform model")
     shown.add_argument("--adaptive", type=Path, required=True, help="file of an adaptive model")
     trust_argument(shown)
-    shown.add_argument("--frames", type=int, nargs="+", default=[0, 1, 2], help="one row for each")
+    shown.add_argument(
+        "--frames",
+        type=int,
+        nargs="+",
+        default=[0, 1, 2],
+        help="indices of the frames, from 0; one row per frame",
+    )
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
@@ -91,7 +100,7 @@ def _common(parser: argparse.ArgumentParser) -> None:
 
 
 def _frame(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--frame", type=int, default=0, help="number of the frame")
+    parser.add_argument("--frame", type=int, default=0, help="index of the frame, from 0")
 
 
 def _one(options: argparse.Namespace) -> tuple[Any, Any]:

@@ -48,7 +48,7 @@ def add_commands(commands: Any) -> None:
     predict.add_argument(
         "--resume",
         action="store_true",
-        help="skip pictures whose results are all in --output, whichever model made them",
+        help="skip pictures that already have output files, even from another model",
     )
 
     shrink = command(

@@ -21,18 +21,28 @@ def add_commands(commands: Any) -> None:
         commands,
         "benchmark",
         _benchmark,
-        "time every operation against what a user would take instead",
+        "time each operation against the usual library alternative",
     )
     benchmark.add_argument(
         "--output", type=Path, default=Path("adaseg_benchmark"), help="folder to write to"
     )
     benchmark.add_argument(
-        "--repeat", type=int, default=20, help="the most calls per function; slow ones get fewer"
+        "--repeat",
+        type=int,
+        default=20,
+        help="largest number of calls per function; slow functions get fewer",
     )
-    own = "instead of each line's own; targets are shown for those only"
-    benchmark.add_argument("--size", type=size, help=f"size of the image, {own}")
-    benchmark.add_argument("--classes", type=int, help=f"number of classes, {own}")
-    benchmark.add_argument("--grid", type=size, help=f"the working size, {own}")
+    for option, kind, what in (
+        ("--size", size, "image size"),
+        ("--classes", int, "number of classes"),
+        ("--grid", size, "working size"),
+    ):
+        benchmark.add_argument(
+            option,
+            type=kind,
+            help=f"use this {what} for every row; the target column is then left empty, as targets "
+            f"apply to the default sizes only",
+        )
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -36,17 +36,24 @@ def _add_boundaries(commands: Any) -> None:
         commands,
         "boundaries",
         _boundaries,
-        "find the boundary points that are nearest to a regular grid in every training frame, and "
-        "keep them for 'train sampler'; an interrupted run continues when it is started again",
+        "find the boundary points of the training frames in advance, for 'train sampler'",
     )
     data_arguments(parser, "train")
     _boundary_arguments(parser)
     parser.add_argument("--crops", type=int, default=8, help="random squares per frame")
     parser.add_argument(
-        "--min-scale", type=float, default=1.0, help="as 'train sampler' will be given"
+        "--min-scale",
+        type=float,
+        default=1.0,
+        help="must equal the value that you will pass to 'train sampler'",
     )
-    parser.add_argument("--workers", type=int, default=0, help="number of threads (0: one)")
-    parser.add_argument("--output", type=Path, required=True, help="folder to write to")
+    parser.add_argument("--workers", type=int, default=0, help="number of threads; 0 means 1")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        required=True,
+        help="folder to write to; run the command again to continue after an interruption",
+    )
 
 
 def _add_sampler(train: Any) -> None:
@@ -90,8 +97,8 @@ def _add_sampler(train: Any) -> None:
         "--loss",
         choices=("proposal", "energy"),
         default="proposal",
-        help="proposal: squared difference from the minimum of eq. (2) of the paper; energy: "
-        "eq. (2) itself",
+        help="proposal: match the ideal sampling points computed from the labels; energy: "
+        "minimise eq. (2) of the paper directly",
     )
     parser.add_argument("--width", type=int, default=256, help="features of the network")
     parser.add_argument(
@@ -184,7 +191,12 @@ def _training_arguments(parser: argparse.ArgumentParser) -> None:
         help="learning rate at the end, as a share of that at the start",
     )
     _augmentation_arguments(parser)
-    add("--workers", type=int, default=0, help="processes that read frames (0: this one does)")
+    add(
+        "--workers",
+        type=int,
+        default=0,
+        help="number of reader processes; 0 reads in the main process",
+    )
     add("--amp", action="store_true", help="run networks in half precision where that is safe")
     add(
         "--tensorboard",
@@ -216,12 +228,23 @@ def _augmentation_arguments(parser: argparse.ArgumentParser) -> None:
         "--min-scale",
         type=float,
         default=1.0,
-        help="side of the smallest random square, as a share of the largest",
+        help="smallest random crop side, as a fraction of the largest possible square "
+        "(1 = no scaling)",
     )
     add("--contrast", type=float, default=0.2, help="largest relative change of contrast")
-    add("--brightness", type=float, default=0.1, help="largest shift, as a share of the range")
-    add("--color", type=float, default=0.0, help="largest relative change of a colour channel")
-    add("--noise", type=float, default=0.01, help="largest share of black and white pixels")
+    add(
+        "--brightness",
+        type=float,
+        default=0.1,
+        help="largest shift of all values, as a share of their range",
+    )
+    add("--color", type=float, default=0.0, help="largest relative change of each channel")
+    add(
+        "--noise",
+        type=float,
+        default=0.01,
+        help="upper bound of salt-and-pepper noise, as a share of pixels",
+    )
 
 
 def _boundaries(options: argparse.Namespace) -> int:
