@@ -95,7 +95,7 @@ def labelled_pictures(folder: Path) -> list[Path]:
 
     Raises:
         DataError: the folder cannot be listed, or holds a picture that is neither JPEG nor PNG,
-            which would otherwise be missing without a word.
+            which would otherwise be left out silently.
     """
     found = pictures(folder)
     for path in found:
@@ -165,7 +165,7 @@ class LabelTable:
 
     Args:
         classes: class number of each known label; ``ignored`` if the label is not evaluated.
-        ignored: what unknown labels hold until they are refused.
+        ignored: placeholder; a map with unknown labels raises DataError.
 
     Example:
         >>> table = LabelTable({0: 255, 7: 0, 26: 1})

@@ -27,9 +27,18 @@ class DoubleUNet(nn.Module):
     coordinates.
 
     All levels have ``width`` features except the two finest: ``width / 8`` at the view's own
-    resolution and ``width / 4`` at half of it (where that is still finer than ``size``). With
-    ``size`` (8, 8) and width 256 the network takes 0.12 / 0.21 / 0.55 G multiply-adds for views of
-    32 / 64 / 128 (the paper: 0.07 / 0.17 / 0.54 G).
+    resolution and ``width / 4`` at half of it (where that is still finer than ``size``). The levels
+    for a view of 32 x 32, ``size`` (8, 8) and ``width`` 256, as side: features:
+
+    ============  ==============================  ================
+    network       encoder                         decoder
+    ============  ==============================  ================
+    first U-Net   32: 32, 16: 64, 8: 256, 4: 256  8: 256
+    second U-Net  8: 256, 4: 256, 2: 256          4: 256, 8: 256
+    ============  ==============================  ================
+
+    It takes 0.12 / 0.21 / 0.55 G multiply-adds for views of 32 / 64 / 128 (the paper: 0.07 / 0.17 /
+    0.54 G).
 
     The network learns the offset from the uniform tensor, and the last layer starts at zero, so an
     untrained network samples uniformly. Where to sample depends on absolute position, of which

@@ -167,9 +167,9 @@ class AdaptiveDownsampler(Downsampler):
     Args:
         sampler: Module from ``(N, C, *view_size)``, normalised, to a raw sampling tensor
             ``(N, 2, h', w')``, as :class:`~adaseg_fast.nn.DoubleUNet` is.
-        view_size: ``(H', W')`` of the view that the sampler sees, at least 2 each. Its name was
-            ``aux_size`` until version 0.1; that keyword and the old names ``aux_size`` and
-            ``aux_view`` of attributes still work, with a ``DeprecationWarning``.
+        view_size: ``(H', W')`` of the view that the sampler sees, at least 2 each. ``aux_size`` in
+            0.1.0; still accepted with a ``DeprecationWarning``, as are the attributes ``aux_size``
+            and ``aux_view``.
         size: ``(h, w)`` of the small image, at least 2 each.
         mean: Subtracted from each channel, in units of an image of 0..255.
         std: Each channel is divided by it afterwards, in the same units.

@@ -29,8 +29,8 @@ def prepare_for_inference(module: Module) -> Module:
     network that cannot be traced (because its control flow depends on the data, for instance) is
     copied as it is. The networks of this package get their weights channels last on the CPU.
 
-    The copy is for inference only: to train it is to train another network, and its weights do not
-    fit the original.
+    The copy is for inference only. Do not train the copy or load its state dict into the original;
+    its parameters differ.
 
     Args:
         module: A network, or an :class:`~adaseg_fast.nn.AdaptiveSegmenter` or

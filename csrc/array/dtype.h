@@ -84,7 +84,7 @@ template <class F> void with_any_type(DType type, F &&body) {
 
 #undef ADASEG_CALL
 
-// With the unsigned integer of the elements' size, to copy or compare them whatever they mean.
+// Calls body with the unsigned type of the same size, for bitwise copies and comparisons.
 template <class F> void with_bits_type(DType type, F &&body) {
     switch (item_size(type)) {
     case 1:

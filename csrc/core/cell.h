@@ -59,7 +59,7 @@ ADASEG_HD Split split_cell(Diagonal rule, Point a, Point b, Point c, Point d) {
         return {rule == Diagonal::main, rule == Diagonal::main ? !main_fits : !anti_fits};
     if (!main_fits || !anti_fits)
         return {main_fits || !anti_fits, !main_fits && !anti_fits};
-    // sin(B + D) >= 0: each sine is an area and each cosine a dot product, of the same lengths.
+    // sin(B + D) has the sign of area_B * dot_D + area_D * dot_B; the edge lengths cancel.
     return {sum_of_products_nonnegative(abc, dot(d, a, c), acd, dot(b, a, c)), false};
 }
 

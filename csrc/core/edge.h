@@ -71,7 +71,8 @@ ADASEG_HD Division divide_down(int64_t dividend, int64_t divisor) {
 // The first column to the right of an edge, exactly, on one row after the other; only the start
 // needs divisions.
 struct EdgeWalk {
-    int64_t column, remainder; // of numerator + denominator - 1
+    // Quotient and remainder of (numerator + denominator - 1) / denominator, i.e. rounded up.
+    int64_t column, remainder;
     int64_t denominator, column_step, remainder_step, extent;
 
     ADASEG_HD int64_t first() const {

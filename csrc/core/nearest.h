@@ -17,7 +17,7 @@ ADASEG_HD int64_t nearest_pixel(double relative, int64_t size) {
 }
 
 // Pixel of point `index` of `count` points spread evenly over `size` pixels, ends included.
-// Integers this small have no quotient that rounding makes a tie.
+// For such small integers the rounded quotient is a tie only if the exact one is.
 ADASEG_HD int64_t even_pixel(int64_t index, int64_t count, int64_t size) {
     if (count < 2)
         return 0;

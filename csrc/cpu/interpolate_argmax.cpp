@@ -95,9 +95,9 @@ private:
         const Ordered o = order_corners(grid_, corners);
         if (area2(o.p[0], o.p[1], o.p[2]) != 0) {
             candidates_.choose(corners, grid_);
-            const int odd = best[0] == best[1] ? 2 : best[0] == best[2];
-            if (candidates_.parted(best[odd], best[(odd + 1) % 3]))
-                return add_parting_line(corners, odd);
+            const int odd_corner = best[0] == best[1] ? 2 : best[0] == best[2];
+            if (candidates_.parted(best[odd_corner], best[(odd_corner + 1) % 3]))
+                return add_parting_line(corners, odd_corner);
         }
         const EdgeLabels across = edge_labels(o.v[0], o.v[2]);
         const EdgeLabels side[2] = {edge_labels(o.v[0], o.v[1]), edge_labels(o.v[1], o.v[2])};
@@ -109,11 +109,14 @@ private:
                       });
     }
 
-    // Two classes, one of which wins at the corner `odd` alone: the line between them runs from one
-    // edge of that corner to the other and crosses each row between two pixels of the triangle.
-    void add_parting_line(const Corners &corners, int odd) {
-        const int64_t one = edge_labels(corners.v[odd], corners.v[(odd + 1) % 3]).first_lower;
-        const int64_t two = edge_labels(corners.v[odd], corners.v[(odd + 2) % 3]).first_lower;
+    // Two classes, one of which wins at the corner `odd_corner` alone: the line between them runs
+    // from one edge of that corner to the other and crosses each row between two pixels of the
+    // triangle.
+    void add_parting_line(const Corners &corners, int odd_corner) {
+        const int64_t one =
+            edge_labels(corners.v[odd_corner], corners.v[(odd_corner + 1) % 3]).first_lower;
+        const int64_t two =
+            edge_labels(corners.v[odd_corner], corners.v[(odd_corner + 2) % 3]).first_lower;
         const int64_t end = std::min(std::max(one, two), band_.end);
         const int32_t value = candidates_.right() - candidates_.left();
         for (int64_t row = std::max(std::min(one, two), band_.begin); row < end; ++row) {

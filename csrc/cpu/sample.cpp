@@ -26,7 +26,7 @@ template <class F> void for_each_offsets(const View &image, const View &phi, int
     });
 }
 
-// As many threads as the work is worth.
+// One thread for at most 65536 values.
 int threads_for(int64_t values, int threads) { return values > 65536 ? threads : 1; }
 
 // Writes change(c)(pixel) for each channel c and each point's pixel.
@@ -60,7 +60,7 @@ void normalize_pixels(const View &image, const View &phi, const View &out,
     const auto normalize = [&](int64_t c) {
         return [m = mean[c], s = std[c]](T x) { return (static_cast<R>(x) - m) / s; };
     };
-    if constexpr (std::is_same_v<T, uint8_t>) { // with a table: there are few different values
+    if constexpr (std::is_same_v<T, uint8_t>) { // uint8 has 256 values: normalise by table lookup
         std::vector<R> table;
         for (int64_t c = 0; c < image.shape[1]; ++c)
             for (int x = 0; x < 256; ++x)

@@ -2,8 +2,10 @@
 // Labels at every pixel straight from the scores at the grid's vertices: one byte per pixel is
 // written, and scores at full size never exist. A class that wins at all three corners of a
 // triangle wins everywhere in it. In other triangles only those classes are evaluated that no
-// corner's winner beats at all three corners. Four launches; where all grids are simple, the second
-// and the third return at once.
+// corner's winner beats at all three corners. The lowest class wins a tie. NaN never wins, at a
+// vertex or at a pixel; where all classes are NaN the label is 0. As comparisons with NaN are
+// false, a class with a NaN score is never left out. Four launches; where all grids are simple, the
+// second and the third return at once.
 #include "core/barycentric.h"
 #include "core/blend.h"
 #include "cuda/device/faces.h"

@@ -119,7 +119,8 @@ struct FindNearest {
     }
 
 private:
-    // A distance that the nearest boundary pixel does not exceed, by the tiles that have any.
+    // Upper bound of the squared distance: the least, over non-empty tiles, of the distance to the
+    // tile's farthest pixel.
     ADASEG_DEVICE int64_t find_bound(const Block &block, Shared &shared, int64_t item, int64_t row,
                                      int64_t col) const {
         int64_t bound = INT64_MAX;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Eq. (1): one thread per grid point gathers the pixel nearest to it, in all channels, with
-// optional normalisation in the same pass; and the transpose of the gather, for which a sort has
-// brought the points of each pixel together, so that they add up in a fixed order without atomics.
+// optional normalisation in the same pass. Also the transpose of the gather: a sort has brought the
+// points of each pixel together before, so that they add up in a fixed order without atomics.
+// launch_each is in device/launch.h.
 #include "core/nearest.h"
 #include "cuda/device/array.h"
 #include "cuda/kernels.h"

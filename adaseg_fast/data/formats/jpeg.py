@@ -38,9 +38,8 @@ def walk(data: bytes) -> Header:
 def check_scan(data: bytes) -> None:
     """Check that the scan of a JPEG in one pass holds all its pixels, up to the last few blocks.
 
-    Decoders paint what is missing before the end-of-image marker grey, without an error. Here bits
-    that belong to no code take the place of that marker: a decoder that needs more of them than a
-    complete scan ever does asks for more data, which is an error.
+    Decoders paint missing blocks grey, without an error. So replace the end marker by invalid bits
+    and decode: a complete scan never reads that far, a truncated one fails.
 
     Args:
         data: a file that `walk` accepts, not interlaced.

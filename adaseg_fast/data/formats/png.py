@@ -42,7 +42,7 @@ def walk(data: bytes) -> Header:
 def check_pixels(data: bytes, header: Header) -> None:
     """Check that the pixel data is as long as the header says.
 
-    Some decoders fill rows that are missing with zeros, without a word.
+    Some decoders silently fill rows that are missing with zeros.
 
     Args:
         data: a file that `walk` accepts.

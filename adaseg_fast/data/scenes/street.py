@@ -211,7 +211,15 @@ class Light:
 
 @dataclass
 class Stage:
-    """Everything that a thing needs to paint itself."""
+    """Everything that a thing needs to paint itself.
+
+    Attributes:
+        canvas: what it paints on.
+        camera: from where the street is seen.
+        street: the street's plan, in metres.
+        light: sun and air.
+        surfaces: textured planes so far, which are painted last.
+    """
 
     canvas: Canvas
     camera: Camera
@@ -240,7 +248,18 @@ class Surface:
 
 
 def foot_shadow(x: float, z: float, width: float, height: float, light: Light) -> Points:
-    """Return the shadow (k, 2) of an upright thing: its width, swept along the sun, tapering."""
+    """Return the shadow that an upright thing casts on the ground; it tapers away from the thing.
+
+    Args:
+        x: the middle of the thing's foot, metres to the right.
+        z: its distance along the street, metres.
+        width: width of the thing, metres.
+        height: height of the thing, metres.
+        light: gives the direction and length of the shadow.
+
+    Returns:
+        A polygon (4, 2) of (x, z), metres.
+    """
     cast = np.array(light.sun) * height
     side = np.array([cast[1], -cast[0]]) / np.hypot(*cast) * width / 2
     foot = np.array([x, z])

@@ -51,7 +51,7 @@ class Comparison:
 def interpolate_argmax(
     problem: Problem, *, noise: bool = False, channels_last: bool = False
 ) -> Comparison:
-    """Against bilinear scores and their argmax; our labels are checked against our unfused steps.
+    """Compare with bilinear scores and their argmax; our unfused steps check our labels.
 
     Triangles and bilinear patches differ inside a cell, but not on affine scores: with those both
     sides must give the same labels. This is checked with network-like scores only, not again with
@@ -83,7 +83,7 @@ def interpolate_argmax(
 
 
 def interpolate(problem: Problem) -> Comparison:
-    """Against torch's bilinear; the two agree on affine scores."""
+    """Compare with torch's bilinear interpolation; the two must agree on affine scores."""
     phi = problems.ideal_grid(problem)
     scores = problems.network_scores(problem, phi)
     affine, uniform = problems.affine_scores(problem), ops.uniform_sampling_tensor(problem.grid)
@@ -101,7 +101,7 @@ def interpolate(problem: Problem) -> Comparison:
 
 
 def interpolate_and_fill(problem: Problem) -> Comparison:
-    """Against filling a new output with a constant, the least that any operation must do."""
+    """Compare with filling a new output with a constant, the least any operation must do."""
     shape = (1, problem.classes, *problem.size)
     base = interpolate(problem)
 
@@ -112,7 +112,7 @@ def interpolate_and_fill(problem: Problem) -> Comparison:
 
 
 def interpolate_and_griddata(problem: Problem) -> Comparison:
-    """Against the paper's own method; equal in triangles that are Delaunay's too."""
+    """Compare with the paper's own method; values must agree in triangles that are Delaunay's."""
     phi = problems.ideal_grid(problem)
     scores = problems.network_scores(problem, phi)
 
@@ -129,7 +129,7 @@ def interpolate_and_griddata(problem: Problem) -> Comparison:
 
 
 def sample(problem: Problem) -> Comparison:
-    """Against torch; equal except where a point lies half-way between pixels in float32."""
+    """Compare with torch; values must agree except at points half-way between pixels in float32."""
     image, _ = problems.scene(problem.size, problem.seed)
     phi = problems.ideal_grid(problem)
 
@@ -150,7 +150,7 @@ def sample(problem: Problem) -> Comparison:
 
 
 def sample_and_remap(problem: Problem) -> Comparison:
-    """Against OpenCV, which only copies; the pixels behind our normalised values are the same."""
+    """Compare with OpenCV, which only copies; both must take the same pixels."""
     image, _ = problems.scene(problem.size, problem.seed)
     phi = problems.ideal_grid(problem)
     interleaved = image[0].permute(1, 2, 0).numpy()
@@ -168,7 +168,7 @@ def sample_and_remap(problem: Problem) -> Comparison:
 
 
 def boundary_mask(problem: Problem) -> Comparison:
-    """Against the same comparisons of neighbours in NumPy; equal."""
+    """Compare with the same comparisons of neighbours in NumPy; the masks must be equal."""
     _, labels = problems.scene(problem.size, problem.seed)
 
     def check(mask: Tensor, rival: Array) -> None:
@@ -180,7 +180,7 @@ def boundary_mask(problem: Problem) -> Comparison:
 
 
 def nearest_boundary(problem: Problem, *, classes: Sequence[int] | None = None) -> Comparison:
-    """Against a distance transform; distances are equal, and our points are boundary pixels."""
+    """Compare with a distance transform; distances must agree, our points be boundary pixels."""
     _, labels = problems.scene(problem.size, problem.seed)
     extent = np.array(problem.size)[:, None, None] - 1
     at_rows, at_cols = rivals.grid_pixels(TENSOR_SIZE, problem.size)
@@ -201,7 +201,10 @@ def nearest_boundary(problem: Problem, *, classes: Sequence[int] | None = None) 
 
 
 def solve_sampling(problem: Problem, *, size: Size = TENSOR_SIZE, items: int = 128) -> Comparison:
-    """A batch against one sparse solution per item; equal to 1e-6. Only ``problem.seed`` counts."""
+    """Compare a batch with one sparse solution per item; the two must agree to 1e-6.
+
+    Of ``problem`` only ``seed`` counts.
+    """
     generator = torch.Generator().manual_seed(problem.seed)
     targets = torch.rand((items, 2, *size), generator=generator)
     system = rivals.sampling_system(size)
@@ -216,7 +219,7 @@ def solve_sampling(problem: Problem, *, size: Size = TENSOR_SIZE, items: int = 1
 
 
 def inference(problem: Problem) -> Comparison:
-    """Adaptive inference against stock uniform inference with the same base network.
+    """Compare adaptive inference with stock uniform inference of the same base network.
 
     Our model is prepared as the commands prepare it; the rival's network is as PyTorch builds it.
     The two sample different pixels, so our labels are checked against our own steps, unfused.
@@ -241,7 +244,7 @@ def inference(problem: Problem) -> Comparison:
 def across_backends(
     compare: Callable[[Problem], Comparison], problem: Problem, *, ours: str, rival: str
 ) -> Comparison:
-    """One operation on one backend against the same on another; the results are equal."""
+    """Compare an operation on one backend with the same on another; the results must agree."""
     function = compare(problem).ours
 
     def on(backend: str) -> Any:

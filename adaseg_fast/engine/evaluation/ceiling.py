@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What sampling alone allows: the truth itself, sampled and interpolated back.
 
-This is the most that any network reaches with the same points. The points are uniform, ideal (eq. 2
-on the truth) or those of a given downsampler.
+No network does better with the same points, so this is an upper bound. The points are uniform,
+ideal (eq. 2 on the truth) or those of a given downsampler.
 """
 
 from __future__ import annotations
@@ -46,6 +46,9 @@ def ceiling(
             classes); None samples uniformly.
         lam: lambda of eq. (2).
 
+    Returns:
+        The evaluation, with neither a network nor latencies.
+
     Raises:
         ValueError: a size has too many points, or ``lam`` is negative or not finite.
     """
@@ -72,6 +75,9 @@ def ceiling_of(
         frames: with labels.
         options: metrics, crop and threads.
         name: the name in tables.
+
+    Returns:
+        The evaluation, with neither a network nor latencies.
     """
     device = next((p.device for p in downsampler.parameters()), torch.device("cpu"))
 
@@ -85,13 +91,16 @@ def ceiling_of(
 
 
 def ideal_tensor(truth: Tensor, info: DatasetInfo, size: Size, lam: float) -> Tensor:
-    """The minimum of eq. (2) on the boundaries of the target classes, (1, 2, h, w).
+    """The minimum of eq. (2) on the boundaries of the target classes.
 
     Args:
         truth: (H, W) labels.
         info: the classes.
         size: (h, w) of the tensor.
         lam: lambda of eq. (2).
+
+    Returns:
+        The sampling tensor (1, 2, h, w), relative (row, column) in [0, 1].
 
     Raises:
         ValueError: ``size`` has too many points, or ``lam`` is negative or not finite.

@@ -103,6 +103,10 @@ def evaluate(
         options: metrics, crop and threads.
         name: the name in tables; `SegmenterConfig.label` if None.
 
+    Returns:
+        The metrics of all frames, the multiply-adds for one image, and for each stage the seconds
+        of every frame.
+
     Raises:
         ValueError: the model was trained for other classes; or as in `measure`.
     """
@@ -159,6 +163,9 @@ def evaluation_record(
         crop: "square" or "none".
         models: names of the model files.
         results: what was found.
+
+    Returns:
+        Plain values, for JSON; times are in milliseconds.
     """
     return {
         "data": frames.info.name,

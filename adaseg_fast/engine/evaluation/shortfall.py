@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where an adaptive model falls short of what ideal sampling allows.
+"""How far an adaptive model is below the upper bound that ideal sampling sets, and why.
 
-The difference is due to the points, which the auxiliary network chooses, and to the base network.
+Two measurements split the gap: one part is due to the points, which the auxiliary network chooses,
+the other to the base network.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def shortfall(
     *,
     name: str | None = None,
 ) -> tuple[Evaluation, Evaluation]:
-    """Measure what an adaptive model loses against the `ceiling` of ideal sampling.
+    """Split the gap between an adaptive model and the `ceiling` of ideal sampling into two parts.
 
     Args:
         model: in evaluation mode, on the device that it is to compute on.
@@ -38,9 +39,9 @@ def shortfall(
         name: the name in tables; `SegmenterConfig.label` if None.
 
     Returns:
-        First, the truth sampled where the model samples: what is missing to the ceiling is due to
-        the auxiliary network. Second, the model on samples at ideal points, of its own tensor size
-        and lambda: what is missing to the ceiling is due to the base network.
+        Two evaluations. The first samples the truth at the model's own points. Its gap to the
+        ceiling is due to the auxiliary network. The second gives the model samples at ideal points,
+        of its own tensor size and lambda. Its gap to the ceiling is due to the base network.
 
     Raises:
         ValueError: the model samples uniformly, or was trained for other classes.

@@ -188,6 +188,13 @@ class ExperimentConfig(Struct, frozen=True, forbid_unknown_fields=True):
 def at_size(values: BySize, size: Size) -> int:
     """The value of the largest listed size that is not above ``size``, else of the smallest.
 
+    Args:
+        values: one number for all sizes, or numbers by the side of a square.
+        size: rows and columns; the smaller side counts.
+
+    Returns:
+        The value.
+
     Example:
         >>> at_size({64: 128, 256: 24}, (128, 128)), at_size(32, (128, 128))
         (128, 32)

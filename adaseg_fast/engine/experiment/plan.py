@@ -34,8 +34,8 @@ class Model:
         sampling: "uniform" or "adaptive".
         size: its working size.
         seed: of its training.
-        beside: the working size of the adaptive model that it is compared with. It differs from
-            ``size`` if the two models have equal cost instead of equal size.
+        compared_size: the working size of the adaptive model that it is compared with. It differs
+            from ``size`` if the two models have equal cost instead of equal size.
         batch: frames per step, where they are not those of the plain uniform model of that size;
             else None. Two models that differ in it have folders of their own.
     """
@@ -43,7 +43,7 @@ class Model:
     sampling: str
     size: Size
     seed: int
-    beside: Size
+    compared_size: Size
     batch: int | None = None
 
     @property
@@ -86,7 +86,7 @@ def planned_models(config: ExperimentConfig, info: DatasetInfo) -> Iterator[Mode
 
 def batch_of(model: Model, section: SegmenterSection) -> int:
     """Frames per step in the training of a base network."""
-    return at_size(section.batch_size, model.beside)
+    return at_size(section.batch_size, model.compared_size)
 
 
 def schedule_of(section: SamplerSection | SegmenterSection) -> Schedule:

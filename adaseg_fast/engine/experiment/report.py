@@ -78,7 +78,7 @@ def _main(groups: Sequence[Group]) -> str:
 def _gains(groups: Sequence[Group]) -> str:
     rows: list[Row] = []
     for ours in (group for group in groups if group.name == "ours"):
-        for base in (g for g in groups if g.beside == ours.beside and g is not ours):
+        for base in (g for g in groups if g.compared_size == ours.compared_size and g is not ours):
             cells = [
                 _points([
                     _less(ours.seeds[seed][key], base.seeds[seed][key]) for seed in ours.seeds

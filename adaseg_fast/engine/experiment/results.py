@@ -32,7 +32,7 @@ class Group:
     Attributes:
         sampling: "uniform" or "adaptive".
         size: the working size.
-        beside: the working size of the adaptive model that they are compared with.
+        compared_size: the working size of the adaptive model that they are compared with.
         seeds: what was found, by seed.
         mean: the mean over all seeds, see `mean_of`.
         shortfall: the mean results of `shortfall`; empty if they were not measured.
@@ -40,7 +40,7 @@ class Group:
 
     sampling: str
     size: Size
-    beside: Size
+    compared_size: Size
     seeds: dict[int, ResultRecord]
     mean: ResultRecord
     shortfall: tuple[ResultRecord, ...] = ()
@@ -50,7 +50,7 @@ class Group:
         """The group's name in the paper's words."""
         if self.sampling == "adaptive":
             return "ours"
-        return "baseline" if self.size == self.beside else "baseline, equal cost"
+        return "baseline" if self.size == self.compared_size else "baseline, equal cost"
 
     def record(self) -> GroupRecord:
         """Plain values, for JSON."""
@@ -58,7 +58,7 @@ class Group:
             "name": self.name,
             "sampling": self.sampling,
             "size": self.size,
-            "beside": self.beside,
+            "beside": self.compared_size,
             "mean": self.mean,
             "shortfall": list(self.shortfall),
             "seeds": {str(seed): found for seed, found in self.seeds.items()},
@@ -122,7 +122,7 @@ def gather(output: Path, plan: Sequence[Model]) -> Results:
     for model in plan:
         folder = output / "evaluations" / model.folder
         evaluation = read_evaluation(folder / "evaluation.json")
-        key = model.beside, model.sampling, model.size
+        key = model.compared_size, model.sampling, model.size
         found.setdefault(key, {})[model.seed] = evaluation["results"][0]
         if (folder / "shortfall.json").is_file():
             lost = read_evaluation(folder / "shortfall.json")["results"]
@@ -131,17 +131,17 @@ def gather(output: Path, plan: Sequence[Model]) -> Results:
         Group(
             sampling,
             size,
-            beside,
+            compared_size,
             seeds,
             mean_of(list(seeds.values())),
-            tuple(mean_of(shortfalls.get((beside, sampling, size), [[]]))),
+            tuple(mean_of(shortfalls.get((compared_size, sampling, size), [[]]))),
         )
-        for (beside, sampling, size), seeds in found.items()
+        for (compared_size, sampling, size), seeds in found.items()
     ]
     file = output / "evaluations" / "ceiling" / "evaluation.json"
     return Results(
         frames_of(evaluation),
-        tuple(sorted(groups, key=lambda g: (g.beside, g.name != "ours", g.size))),
+        tuple(sorted(groups, key=lambda g: (g.compared_size, g.name != "ours", g.size))),
         tuple(read_evaluation(file)["results"]) if file.is_file() else (),
     )
 
@@ -178,8 +178,8 @@ def write_results(results: Results, output: Path) -> list[Path]:
     folder = output / "figures"
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
-    for size in dict.fromkeys(group.beside for group in results.groups):
-        same = [g for g in results.groups if g.beside == size]
+    for size in dict.fromkeys(group.compared_size for group in results.groups):
+        same = [g for g in results.groups if g.compared_size == size]
         # The baseline comes first, because gains are drawn against the first result.
         same.sort(key=lambda g: (g.name != "baseline", g.name))
         shown = [_named(g.mean, f"{g.name}, {size_text(g.size)}") for g in same]

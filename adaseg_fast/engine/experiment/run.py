@@ -174,7 +174,7 @@ class _Run:
 
     def _sampler(self, model: Model, cache: BoundaryCache | None) -> Path:
         section = self.config.sampler
-        config = sampler_config(section, model.beside)
+        config = sampler_config(section, model.compared_size)
         view = size_text(config.view_size)
         folder = self.output / "samplers" / f"view_{view}" / f"seed_{model.seed}"
         if not (folder / "result.json").is_file():

@@ -29,7 +29,7 @@ from adaseg_fast.engine.training.placement import Placement
 from adaseg_fast.engine.training.scalars import Scalars
 from adaseg_fast.storage import write_json
 
-# From a batch to the sum of its losses, and to the number by which that sum is to be divided.
+# Maps a batch share to (sum of losses, weight); weights add up to what the sum is divided by.
 LossOf = Callable[[list[Item]], tuple[Tensor, Tensor]]
 
 
@@ -45,8 +45,8 @@ def train(
     Args:
         module: on the device of ``options.placement``; ``checkpoint.pt`` keeps its whole state.
         batches: the data, made with the same options.
-        loss_of: from this process's share of a batch to a sum of losses, and to a norm. The sum
-            over all processes is divided by the sum of the norms, if that is above 1.
+        loss_of: maps a batch share to (sum of losses, weight); the step minimises total losses /
+            max(total weight, 1), where the totals are over the shares of all processes.
         options: schedule, output folder, placement and so on.
         settings: plain values of the model on which a resumed run must agree, beside those of the
             schedule and the batches.
@@ -193,8 +193,8 @@ def _step(
     parts: Parts, loss: tuple[Tensor, Tensor], learning_rate: float, placement: Placement
 ) -> float:
     """Take one step down the gradient of the whole batch's loss, and return that loss."""
-    total, norm = loss
-    share = total / placement.total(norm).clamp(min=1)  # a batch with norm 0 gives 0, not NaN
+    total, weight = loss
+    share = total / placement.total(weight).clamp(min=1)  # a batch of weight 0 gives 0, not NaN
     for group in parts.optimizer.param_groups:
         group["lr"] = learning_rate
     parts.optimizer.zero_grad()

@@ -2,7 +2,7 @@
 """Where training runs: on which device, in how many processes, and in which precision.
 
 ``torchrun`` starts several processes. Each takes its share of every batch. Batch normalisation,
-the norm of the loss and the gradients are those of the whole batch, so the result is that of one
+the weight of the loss and the gradients are those of the whole batch, so the result is that of one
 process up to rounding. Only the first process writes.
 """
 

@@ -100,10 +100,10 @@ def proposal_loss(predicted: Tensor, nearest: Tensor, lam: float) -> Tensor:
 
 
 def energy_loss(predicted: Tensor, nearest: Tensor, lam: float) -> Tensor:
-    """Eq. (2) per coordinate, of the prediction with the borders that (3) demands.
+    """Energy of eq. (2), averaged over batch and coordinates.
 
-    In contrast to `ops.project_to_cover` nothing is clamped to [0, 1]. A clamped point outside
-    would have no gradient; here b(u) pulls it back.
+    The border points are set to the image border first, as (3) demands. Points outside [0, 1] are
+    not clamped, so they keep a gradient.
 
     Args:
         predicted: ``(N, 2, h, w)``, the sampling tensors.
@@ -111,7 +111,7 @@ def energy_loss(predicted: Tensor, nearest: Tensor, lam: float) -> Tensor:
         lam: lambda of eq. (2).
 
     Returns:
-        The loss, a scalar.
+        The loss, a scalar in squared units of the sampling tensor.
 
     Example:
         >>> uniform = ops.uniform_sampling_tensor((3, 3))

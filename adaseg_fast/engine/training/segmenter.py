@@ -128,15 +128,15 @@ def scores_loss(
 
     Example:
         >>> labels = torch.tensor([[[0, 1, 255]]])
-        >>> total, norm = scores_loss(torch.zeros(1, 1, 1, 3), labels, None, 255)
-        >>> round(float(total / norm), 4), int(norm)
+        >>> total, weight = scores_loss(torch.zeros(1, 1, 1, 3), labels, None, 255)
+        >>> round(float(total / weight), 4), int(weight)
         (0.6931, 2)
     """
     known = labels != ignore_index
-    norm = known.sum() if weights is None else weights[labels[known]].sum()
+    weight = known.sum() if weights is None else weights[labels[known]].sum()
     if scores.shape[1] > 1:
         total = F.cross_entropy(scores, labels, weights, ignore_index=ignore_index, reduction="sum")
-        return total, norm
+        return total, weight
     truth = labels[known]
     total = F.binary_cross_entropy_with_logits(
         scores[:, 0][known],
@@ -144,7 +144,7 @@ def scores_loss(
         None if weights is None else weights[truth],
         reduction="sum",
     )
-    return total, norm
+    return total, weight
 
 
 def class_weights(frames: SegmentationDataset, quiet: bool, most: int = 256) -> Tensor:

@@ -50,12 +50,12 @@ public:
     // Whether most cells have one best class at all their vertices.
     bool calm() const { return calm_; }
 
-    // Writes the scores of all classes at a vertex; -0 becomes 0, so that equal scores are equal
-    // in their signs too.
+    // Writes the scores of all classes at a vertex. -0.0 stays: all loops compare with <, <= and >,
+    // in which -0.0 and 0.0 are equal.
     void read_vertex(int64_t vertex, R *to) const {
         const T *from = data_ + (vertex / cols_) * down_ + (vertex % cols_) * right_;
         for (int64_t c = 0; c < classes_; ++c)
-            to[c] = static_cast<R>(from[c * plane_]) + R(0);
+            to[c] = static_cast<R>(from[c * plane_]);
     }
 
 private:

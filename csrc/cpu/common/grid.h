@@ -38,8 +38,8 @@ struct Grid {
 Grid make_grid(const View &phi, int64_t item, int64_t height, int64_t width, Diagonal diagonal);
 
 // A triangle's corners ordered by row, and on which side of the long edge the middle one lies. The
-// side follows from the order of the corners, not from their positions: so flat triangles have one
-// too.
+// side follows from the order of the corners, not from their positions, so zero-area triangles also
+// have a side.
 struct Ordered {
     int64_t v[3]; // vertex numbers: top, middle, low
     Point p[3];

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The inner loops of labelling; loops.h says what each does.
+// Scores are compared with <, <= and > alone, so -0.0 and 0.0 are a tie. No loop may test the sign
+// bit of a difference instead: -0.0 - 0.0 is -0.0 and would read as "smaller".
 #pragma once
 
 #include "cpu/simd/loops.h"

@@ -30,7 +30,8 @@ template <class R> struct PlaneArrays {
 };
 
 // The weights of a span's corners: at its first pixel, and the changes of the second and the third
-// from pixel to pixel. The first one's is minus their sum: so a constant stays constant.
+// from pixel to pixel. The weights' changes sum to 0. Working with differences keeps equal corner
+// values exactly equal along the row.
 template <class R> struct SpanWeights {
     R at[3], second, third;
     R steps;    // from the first pixel to the last one

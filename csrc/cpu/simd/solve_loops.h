@@ -92,9 +92,8 @@ ADASEG_INLINE void multiply(Plane<const R> left, int64_t rows, int64_t depth, co
         multiply_rows<1>(left, depth, right, out, cols);
 }
 
-// Where all right-hand sides have one sign, so have all terms of the recurrences: nothing cancels.
-// Each step waits for the one before it, so that two items side by side take little more time than
-// one.
+// Where all right-hand sides have one sign, all terms of the recurrences have it too, so nothing
+// cancels. Loop over two items to hide the latency of the dependent steps.
 template <int Items, class R>
 ADASEG_INLINE void sweep(const FactorArrays<R> &factors, R last, R *coefficients) {
     constexpr int width = lanes<R>;
@@ -116,7 +115,7 @@ ADASEG_INLINE void sweep(const FactorArrays<R> &factors, R last, R *coefficients
         Values after[Items];
         for (int p = 0; p < Items; ++p) {
             after[p] = Values{};
-            if (k == 0) // of a constant row only the first coefficient is not 0
+            if (k == 0) // a constant row has only its first cosine coefficient non-zero
                 std::memcpy(&after[p], &last, sizeof last);
         }
         for (int64_t at = end; at >= 0; at -= n) {

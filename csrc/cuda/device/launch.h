@@ -20,8 +20,8 @@ inline int64_t blocks_for(int64_t count, int64_t each) {
     return count > each ? (count + each - 1) / each : 1;
 }
 
-// The number of pieces to cut `channels` into so that thousands of warps are busy; uncut channels
-// would use `threads` threads.
+// Into how many parts to split `channels`, so that enough threads run; unsplit, the kernel has
+// `threads` threads.
 inline int64_t pieces_of_channels(int64_t threads, int64_t channels) {
     constexpr int64_t enough = int64_t{1} << 18;
     const int64_t pieces = blocks_for(enough, threads > 0 ? threads : enough);

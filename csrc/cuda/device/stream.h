@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The order in which a device works: calls on one stream run one after the other.
+// A CUDA stream as void *, so that headers need no cuda_runtime.h. Calls on one stream run one
+// after the other.
 #pragma once
 
 namespace adaseg::cuda {

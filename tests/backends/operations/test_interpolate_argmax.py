@@ -98,6 +98,26 @@ def test_every_tie_where_arithmetic_is_exact(backend: str, seed: int, dtype: Any
 
 
 @every_backend
+@pytest.mark.parametrize("make", [piecewise_constant, one_hot])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_negative_zero_ties_with_zero(backend: str, dtype: Any, make: Any) -> None:
+    """Neither -0.0 nor 0.0 beats the other: the lowest class wins, in either order."""
+    zero = np.zeros((1, 1, 3, 3), dtype)
+    rng = np.random.default_rng(0)
+    scores = make(rng, (2, 6, 3, 4)).astype(dtype)
+    mixed = np.where((scores == 0) & (rng.random(scores.shape) < 0.5), -scores, scores)
+    assert np.signbit(mixed).any()
+    phi, size = np.stack([uniform(3, 4)] * 2), (17, 49)
+    with backends.use_backend(backend):
+        for pair in ((-zero, zero), (zero, -zero)):
+            both = np.concatenate(pair, 1)
+            assert not backends.interpolate_argmax(both, uniform(3, 3)[None], (17, 49)).any()
+        labels = backends.interpolate_argmax(mixed, phi, size)
+        expected = backends.interpolate_argmax(scores, phi, size)
+    np.testing.assert_array_equal(labels, expected)
+
+
+@every_backend
 @pytest.mark.parametrize("size", [(6, 9), (1, 1), (1, 7), (40, 1)])
 def test_all_classes_equal(backend: str, size: tuple[int, int]) -> None:
     with backends.use_backend(backend):

@@ -72,7 +72,7 @@ def test_models_of_a_size(done: tuple[Path, list[Model]]) -> None:
         ("adaptive", True),
         ("uniform", False),
     ]
-    assert len(plan) == 6 and all(model.beside == (16, 16) for model in plan)
+    assert len(plan) == 6 and all(model.compared_size == (16, 16) for model in plan)
     for model in plan:
         _, config = load_segmenter(output / "segmenters" / model.folder / "model.safetensors")
         assert config.size == model.size
@@ -184,7 +184,9 @@ def test_a_view_for_each_size() -> None:
     views = [sampler_config(config.sampler, size).view_size for size in config.sizes]
     assert views == [(16, 16), (64, 64)]
     info = evaluation_frames(config.data).info
-    equal = {m.beside: m.size for m in planned_models(config, info) if m.size != m.beside}
+    equal = {
+        m.compared_size: m.size for m in planned_models(config, info) if m.size != m.compared_size
+    }
     assert equal[16, 16] < equal[32, 32]
 
 
