@@ -145,8 +145,8 @@ class EvaluationSection(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         metrics: names of `METRICS`.
         crop: "square" for the central largest square of each frame, or "none".
-        ceiling: whether to measure also what ideal sampling allows, and what adaptive models lose
-            of it.
+        ceiling: whether to measure also the upper bound of ideal sampling, and to split the gap
+            between it and each adaptive model (`shortfall`).
         examples: numbers of the frames to draw.
     """
 

@@ -29,7 +29,7 @@ from adaseg_fast.engine.training.placement import Placement
 from adaseg_fast.engine.training.scalars import Scalars
 from adaseg_fast.storage import write_json
 
-# Maps a batch share to (sum of losses, weight); weights add up to what the sum is divided by.
+# Maps a batch share to (sum of losses, weight), see `train`.
 LossOf = Callable[[list[Item]], tuple[Tensor, Tensor]]
 
 
