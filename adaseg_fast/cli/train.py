@@ -45,14 +45,11 @@ def _add_boundaries(commands: Any) -> None:
         "--min-scale",
         type=float,
         default=1.0,
-        help="must equal the value that you will pass to 'train sampler'",
+        help="must equal the value you will pass to 'train sampler'",
     )
     parser.add_argument("--workers", type=int, default=0, help="number of threads; 0 means 1")
     parser.add_argument(
-        "--output",
-        type=Path,
-        required=True,
-        help="folder to write to; run the command again to continue after an interruption",
+        "--output", type=Path, required=True, help="folder to write to, or to continue in"
     )
 
 
@@ -166,9 +163,7 @@ def _training_arguments(parser: argparse.ArgumentParser) -> None:
         "docs/experiments.md",
     )
     add(
-        "--epochs",
-        type=int,
-        help=f"passes over the frames (default: the preset's, else {_EPOCHS})",
+        "--epochs", type=int, help=f"passes over the frames (default: the preset's, else {_EPOCHS})"
     )
     add(
         "--batch-size",
@@ -191,6 +186,11 @@ def _training_arguments(parser: argparse.ArgumentParser) -> None:
         help="learning rate at the end, as a share of that at the start",
     )
     _augmentation_arguments(parser)
+    _run_arguments(parser)
+
+
+def _run_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add(
         "--workers",
         type=int,
@@ -239,12 +239,8 @@ def _augmentation_arguments(parser: argparse.ArgumentParser) -> None:
         help="largest shift of all values, as a share of their range",
     )
     add("--color", type=float, default=0.0, help="largest relative change of each channel")
-    add(
-        "--noise",
-        type=float,
-        default=0.01,
-        help="upper bound of salt-and-pepper noise, as a share of pixels",
-    )
+    noise = "upper bound of salt-and-pepper noise, as a share of pixels"
+    add("--noise", type=float, default=0.01, help=noise)
 
 
 def _boundaries(options: argparse.Namespace) -> int:
