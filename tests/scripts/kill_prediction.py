@@ -74,9 +74,9 @@ class Prediction:
         left = sum(count < 2 for count in results)
         read, honest = [], module.read_image
 
-        def noted(path: Path) -> Any:
+        def noted(path: Path, *, upright: bool) -> Any:
             read.append(path)
-            return honest(path)
+            return honest(path, upright=upright)
 
         module.read_image = noted
         self.run(self.output, resume=True)

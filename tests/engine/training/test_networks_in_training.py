@@ -77,7 +77,7 @@ def test_the_loss_of_a_logit_is_that_of_two_channels() -> None:
     ("network", "message"),
     [
         ("one_too_many", "must give 2 channels of scores, one per class, or 1 .*; it gives 3"),
-        ("broken", "holds NaN or infinities"),
+        ("broken", "holds NaN or infinity"),
         ("raising", r"cannot be built \(KeyError: 'no\\nsuch weights'\)"),
         ("segmenter_of_pairs", "must return a tensor of scores, got tuple"),
     ],
