@@ -10,6 +10,7 @@ message names the operation and the argument, and says what was expected and wha
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -232,7 +233,7 @@ def normalization(
     """Return ``mean`` and ``std`` as the kernel takes them: a number per channel, or both empty.
 
     Raises:
-        ValueError: A list does not hold one number per channel, or ``std`` holds 0.
+        ValueError: A list does not hold one finite number per channel, or ``std`` holds 0.
     """
     if mean is None and std is None:
         return [], []
@@ -246,6 +247,8 @@ def normalization(
         )
     if 0.0 in stds:
         raise ValueError(f"sample: std must not be zero, got {stds}")
+    if not all(map(math.isfinite, (*means, *stds))):
+        raise ValueError(f"sample: mean and std must be finite, got {means} and {stds}")
     return means, stds
 
 

@@ -82,7 +82,8 @@ bool find_lines(const Span &span, const R *values, int64_t channels, R *start, R
         static_cast<R>(per_col[2]),
         steps,
         (R(1) - 4 * std::numeric_limits<R>::epsilon()) / std::max(steps, R(1)),
-        moderate<R>};
+        moderate<R>,
+        std::numeric_limits<R>::min()};
     return loops().in<R>().find_lines(scores, weights, channels, start, change);
 }
 
@@ -92,8 +93,8 @@ struct Careful {
     size_t span;
 };
 
-// Lists the channels of a span whose scores are neither moderate nor all equal, and gives the
-// others their lines.
+// Lists the channels of a span whose scores are not moderate, or whose step is too small to be
+// precise, unless the scores are all equal; and gives those of equal scores their lines.
 template <class R>
 void find_careful(const Span &span, size_t number, const R *values, int64_t channels, R *start,
                   R *change, std::vector<Careful> &found) {
@@ -102,8 +103,9 @@ void find_careful(const Span &span, size_t number, const R *values, int64_t chan
                 b = values[span.corner[1] * channels + c],
                 d = values[span.corner[2] * channels + c];
         const R most = std::max(std::max(std::abs(a), std::abs(b)), std::abs(d));
-        if (most <= moderate<R> && b == b &&
-            d == d) // std::max passes over NaN in its second number
+        const bool known = b == b && d == d; // std::max passes over NaN in its second number
+        const bool precise = std::abs(change[c]) >= std::numeric_limits<R>::min();
+        if (most <= moderate<R> && known && precise)
             continue;
         start[c] = a;
         change[c] = R(0);

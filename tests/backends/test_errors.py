@@ -157,6 +157,11 @@ def test_normalization() -> None:
         backends.sample(IMAGE, PHI, mean=[1, 2, 3], std=[1, 2, 3, 4])
     with pytest.raises(ValueError, match=re.escape("std must not be zero, got [1.0, 0.0, 2.0]")):
         backends.sample(IMAGE, PHI, std=[1, 0, 2])
+    for odd in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="mean and std must be finite, got"):
+            backends.sample(IMAGE, PHI, mean=[odd, 0, 0])
+        with pytest.raises(ValueError, match="mean and std must be finite, got"):
+            backends.sample(IMAGE, PHI, std=[1, 1, odd])
 
 
 # --- scores ---------------------------------------------------------------------------------------

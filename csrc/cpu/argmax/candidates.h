@@ -92,7 +92,8 @@ public:
             loops().in<R>().find_unbeaten(at_, leads, scores_.classes(), planes_.number.data());
         if (planes_.count == 0) // rounding has put the mean of equal leads above them
             planes_.number[planes_.count++] = scores_.best(corners.v[0]);
-        careful_ = !(moderate && make_planes());
+        const bool tiny = is_tiny(leads[0]) && is_tiny(leads[1]) && is_tiny(leads[2]);
+        careful_ = !moderate || tiny || !make_planes();
         if (planes_.count == 2 && !careful_)
             divide();
     }
@@ -166,6 +167,12 @@ private:
     static bool is_moderate(double x) { return std::abs(x) <= std::numeric_limits<R>::max() / 4; }
     static bool is_moderate(const Lead<R> &lead) {
         return is_moderate(lead.at[0]) && is_moderate(lead.at[1]) && is_moderate(lead.at[2]);
+    }
+    // Differences of such scores may be denormal, which have lost digits.
+    static bool is_tiny(const Lead<R> &lead) {
+        constexpr double limit = std::numeric_limits<R>::min() * (1 << 24);
+        return std::abs(lead.at[0]) < limit && std::abs(lead.at[1]) < limit &&
+               std::abs(lead.at[2]) < limit;
     }
 
     // Returns whether all planes hold moderate numbers and are as precise as they must be.

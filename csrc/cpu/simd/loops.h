@@ -37,6 +37,7 @@ template <class R> struct SpanWeights {
     R steps;    // from the first pixel to the last one
     R per_step; // a little less than one over it: a step times `steps` must not come out too large
     R moderate;
+    R precise; // the smallest number that has all its digits
 };
 
 // One coordinate of one item: `across` values in each of `free` rows between two fixed ones.

@@ -18,6 +18,7 @@ bool find_lines(const R *const (&scores)[3], const SpanWeights<R> &weights, int6
     constexpr int n = lanes<R>;
     using Values = Vector<R, n>;
     auto usual = Values{} == Values{};
+    const auto single = Values{} + weights.steps == Values{};
     for (int64_t c = 0; c < channels; c += n) {
         const Values a = load<n>(scores[0] + c), b = load<n>(scores[1] + c),
                      d = load<n>(scores[2] + c);
@@ -32,11 +33,15 @@ bool find_lines(const R *const (&scores)[3], const SpanWeights<R> &weights, int6
         const Values last = first + weights.steps * step;
         const Values bound = select(last > most, most, select(last < least, least, last));
         step = select(bound != last, (bound - first) * weights.per_step, step);
-        // That may still be too much where differences are denormal. For a single pixel, a step may
-        // be infinite: 0 times it is NaN.
+        // That may still be too much where differences are denormal, and a denormal step has lost
+        // digits. For a single pixel, a step may be infinite: 0 times it is NaN.
         const Values again = first + weights.steps * step;
+        const auto fits = (again >= least) & (again <= most);
+        const auto precise =
+            (step >= weights.precise) | (step <= -weights.precise) | (step == Values{});
+        usual &= (fits & precise) | single;
         store(first, start + c);
-        store(select((again >= least) & (again <= most), step, Values{}), change + c);
+        store(select(fits, step, Values{}), change + c);
     }
     Integer<R> of_lane[n];
     store(convert<Integer<R>, n>(usual), of_lane);

@@ -26,6 +26,33 @@ FLOATS = (np.float64, np.float32, np.float16)
 THIN_SIZES = ((2, 20000), (20000, 2), (4, 640), (8, 1280), (16, 2048), (30, 4000))
 
 
+# --- Tiny scores ----------------------------------------------------------------------------------
+
+
+@every_backend
+@pytest.mark.parametrize("width", [2, 300, 2048])
+@pytest.mark.parametrize("most", [1e-30, 1e-35, 2e-36, 1e-37, 1e-40])
+def test_tiny_scores_keep_their_slope(backend: str, most: float, width: int) -> None:
+    """From pixel to pixel they change by less than float32 has digits for."""
+    scores = np.array([[[[0, most]] * 2]], np.float32)
+    with backends.use_backend(backend):
+        values = backends.interpolate(scores, SQUARE, (2, width))[0, 0]
+    line = np.linspace(0, 1, width) * float(scores.max())
+    np.testing.assert_allclose(values, [line, line], rtol=0, atol=1e-6 * most + 2e-45)
+
+
+@every_backend
+def test_tiny_scores_are_ranked_rightly(backend: str) -> None:
+    scores = np.random.default_rng(0).normal(size=(1, 3, 4, 5)) * 1e-42
+    scores, phi = scores.astype(np.float32), uniform(4, 5)[None]
+    with backends.use_backend("reference"):
+        values = backends.interpolate(scores.astype(np.float64), phi, (2, 500))
+    with backends.use_backend(backend):
+        labels = backends.interpolate_argmax(scores, phi, (2, 500))
+    lost = values.max(1) - np.take_along_axis(values, labels[:, None].astype(int), 1)[:, 0]
+    assert lost.max() <= 2e-45, "less than the smallest difference of two scores"
+
+
 # --- Covered pixels get a class -------------------------------------------------------------------
 
 
