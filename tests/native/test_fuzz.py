@@ -24,9 +24,9 @@ MISTAKES = {
         "face[row * width + col] = number ^ (col == 3);",
         "does not hold: face == owners.face[pixel]",
     ),
-    "a write beyond the output": (
+    "a write before the output": (
         "face[row * width + col] = number;",
-        "face[row * width + col + (number & 1)] = number;",
+        "face[row * width + col - (row + col == 0)] = number;",
         "heap-buffer-overflow",
     ),
     "a hole": (

@@ -232,23 +232,26 @@ def test_unknown_targets_are_refused() -> None:
     assert _native.cpu_target() == before
 
 
-def test_the_environment_chooses() -> None:
+def test_the_environment_chooses(tmp_path: Path) -> None:
     code = "import adaseg_fast; print(adaseg_fast.build_info()['cpu_target'])"
     for target in native_targets():
-        done = run_python(code, ADASEG_CPU=target)
+        done = run_python(tmp_path, code, ADASEG_CPU=target)
         assert done.stdout.split() == [target], done.stderr
 
 
-def test_the_environment_must_name_a_target() -> None:
-    done = run_python("import adaseg_fast; adaseg_fast.get_backend()", ADASEG_CPU="z80")
+def test_the_environment_must_name_a_target(tmp_path: Path) -> None:
+    code = "import adaseg_fast; adaseg_fast.get_backend()"
+    done = run_python(tmp_path, code, ADASEG_CPU="z80")
     assert done.returncode != 0
     assert "ValueError: the environment variable ADASEG_CPU: the CPU target must" in done.stderr
     assert "got 'z80'" in done.stderr
 
 
-def run_python(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run_python(folder: Path, code: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run in a folder without a copy of the package, which would be imported."""
     return subprocess.run(
         [sys.executable, "-c", code],
+        cwd=folder,
         env={**os.environ, **variables},
         capture_output=True,
         text=True,
