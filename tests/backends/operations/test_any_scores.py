@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -324,8 +325,8 @@ print("same")
 
 
 @pytest.mark.skipif("native" not in FAST_BACKENDS, reason="the kernels are not compiled")
-def test_the_native_module_bounds_threads_itself() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", CALLS_OF_NATIVE], capture_output=True, text=True, check=False
-    )
+def test_the_native_module_bounds_threads_itself(tmp_path: Path) -> None:
+    program = [sys.executable, "-c", CALLS_OF_NATIVE]
+    # In a folder without a copy of the package, which would be imported.
+    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "same\n"), done.stderr
