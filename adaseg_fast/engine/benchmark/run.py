@@ -88,7 +88,7 @@ def _rows() -> tuple[Row, ...]:
         Row("solve_sampling", "spsolve each", c.solve_sampling, 200, shape=batch, needs="scipy"),
         Row("adaptive inference", "stock torch, uniform", c.inference, 4),
     )
-    # The backend for machines without a compiler may take 4 times as long for labels, 3 for the rest.
+    # Without a compiler, labels may take 4 times as long, the rest 3 times.
     numba = [
         replace(
             row,
